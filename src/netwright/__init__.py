@@ -1,0 +1,3 @@
+"""Netwright: a host's container networks from one file."""
+
+__version__ = "0.1.0"

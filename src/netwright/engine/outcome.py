@@ -1,0 +1,67 @@
+"""What the engine tells its callers: while it works, and when it is done."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from netwright.model.operation import Plan
+from netwright.model.state import State
+
+
+class Progress(Protocol):
+    """Told what happens; must not raise. A front-end shows it, a daemon logs it."""
+
+    def phase(self, name: str) -> None:
+        """`observing`, `planning`, `applying`, `verifying`, `rolling back`, `waiting for …`."""
+
+    def planned(self, plan: Plan) -> None:
+        """This plan is about to be executed."""
+
+    def done(self, operations: int) -> None:
+        """So many more of its operations are done."""
+
+    def note(self, sentence: str) -> None:
+        """Something the user should know: a recovery, a thing that waits."""
+
+
+class Silent:
+    """A Progress that tells nobody."""
+
+    def phase(self, name: str) -> None: ...
+
+    def planned(self, plan: Plan) -> None: ...
+
+    def done(self, operations: int) -> None: ...
+
+    def note(self, sentence: str) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """A change that was made (or was not needed), verified and committed."""
+
+    plan: Plan
+    seconds: float
+    recovered: tuple[str, ...] = ()
+    """Stacks that a crashed run had left unfinished, and that were brought back first."""
+    confirm_before: float | None = None
+    """Seconds since the epoch; then it is rolled back unless confirmed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StackStatus:
+    """A committed stack and how the host stands to it. `drift` is what an apply of the committed file would do."""
+
+    name: str
+    source: str
+    committed_at: float
+    spec_text: str
+    drift: Plan | None
+    """None: it could not be worked out, and `trouble` says why."""
+    trouble: str | None
+    observed: State
+    desired: State
+    unfinished: bool
+    """A run was interrupted: `netwright recover` is needed."""
+    confirm_before: float | None = None

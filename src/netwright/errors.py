@@ -1,0 +1,107 @@
+"""Every exception that Netwright raises on purpose.
+
+    NetwrightError
+    ├── InvalidValue (ValueError)      a single value is malformed: the sentence says what is wrong with it
+    ├── SpecError (ValueError)         the file is wrong; carries every Problem found, each with its place
+    ├── Refused                        the file is fine, the host is not: found before anything was touched
+    ├── Busy                           another Netwright holds the state and waiting was not wanted
+    ├── Missing                        a part of the system is absent; the sentence names the package
+    ├── BackendError                   the kernel, nftables or Docker refused something
+    │   ├── KernelError (OSError)      with errno and the kernel's own extended-ack text
+    │   ├── FirewallError              nftables or iptables said no
+    │   └── DockerError                the Docker Engine said no, or is not there
+    ├── ApplyFailed                    an operation failed; says what the state is now
+    └── Interrupted                    Ctrl-C; says what the state is now
+
+Messages are whole sentences for the person who typed the command. `hint`, where there is one, says what to do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+class NetwrightError(Exception):
+    """The root. `str()` is what a user reads; `hint` is what they can do about it."""
+
+    hint: str | None = None
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+class InvalidValue(NetwrightError, ValueError):
+    """One value is malformed. The message continues the sentence "PATH: …"."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Problem:
+    """One thing that is wrong in a file, with its place (1-based line and column; 0 where there is none)."""
+
+    line: int
+    column: int
+    path: str
+    message: str
+    hint: str | None = None
+
+    def text(self, source: str) -> str:
+        """The line a user reads: `FILE:LINE:COLUMN: PATH: what is wrong`."""
+        place = f"{source}:{self.line}:{self.column}: " if self.line else f"{source}: "
+        where = f"{self.path}: " if self.path else ""
+        hint = f"\n    hint: {self.hint}" if self.hint else ""
+        return f"{place}{where}{self.message}{hint}"
+
+
+class SpecError(NetwrightError, ValueError):
+    """The file is wrong. All problems at once, in the order of their place."""
+
+    def __init__(self, source: str, problems: Sequence[Problem]) -> None:
+        self.source = source
+        self.problems = tuple(sorted(problems, key=lambda p: (p.line, p.column, p.path, p.message)))
+        super().__init__("\n".join(problem.text(source) for problem in self.problems))
+
+
+class Refused(NetwrightError):
+    """Found before the first change: the host is not what the file needs. Nothing was touched."""
+
+
+class Busy(NetwrightError):
+    """Another Netwright is changing this state."""
+
+
+class Missing(NetwrightError):
+    """A part of the system that is needed is not there. The hint names the package."""
+
+
+class BackendError(NetwrightError):
+    """Something outside refused."""
+
+
+class KernelError(BackendError, OSError):
+    """The kernel refused a netlink message. `errno` is positive."""
+
+    def __init__(self, code: int, message: str, *, hint: str | None = None) -> None:
+        BackendError.__init__(self, message, hint=hint)
+        self.errno = code
+
+
+class FirewallError(BackendError):
+    """nftables or iptables refused."""
+
+
+class DockerError(BackendError):
+    """The Docker Engine refused, or cannot be reached."""
+
+
+class ApplyFailed(NetwrightError):
+    """An operation failed. `rolled_back` tells which of the two states the host is in now."""
+
+    def __init__(self, message: str, *, rolled_back: bool, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.rolled_back = rolled_back
+
+
+class Interrupted(NetwrightError):
+    """The user pressed Ctrl-C; the message says what the state is now."""

@@ -1,0 +1,61 @@
+"""What a namespace's packet filter shall do, before it is written as rules: the compiler's input."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Publish:
+    """Ports of this namespace that are handed on to a target. One IP family: the target's."""
+
+    protocol: str
+    """tcp | udp | sctp."""
+    ports: tuple[int, int]
+    """First and last."""
+    target: str
+    """An address."""
+    target_ports: tuple[int, int]
+    """As many as `ports`, or a single one for all of them."""
+    interface: str | None = None
+    """Only what comes in here, to an address of this interface."""
+    address: str | None = None
+    """Only what is sent to this address."""
+    sources: tuple[str, ...] | None = None
+    """Prefixes of the target's family that may use it; None: everybody."""
+    preserve: bool = False
+    """The target sees the client's address; False: it sees an address of this namespace."""
+    target_subnet: str | None = None
+    """The network on which this namespace reaches the target: clients on it are always masqueraded (hairpin)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BridgeNetwork:
+    """A network of ours, in the namespace that has its bridge."""
+
+    bridge: str
+    subnets: tuple[str, ...]
+    masquerade: bool
+    internal: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restriction:
+    """A port that Docker publishes to everybody, and the file to `sources` only."""
+
+    protocol: str
+    ports: tuple[int, int]
+    """As the client sees them: the original destination."""
+    sources: tuple[str, ...]
+    """Of both families; a family without any is shut out whole."""
+    address: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intents:
+    """All of one namespace."""
+
+    publishes: tuple[Publish, ...] = ()
+    masquerade_interfaces: tuple[str, ...] = ()
+    networks: tuple[BridgeNetwork, ...] = ()
+    restrictions: tuple[Restriction, ...] = ()

@@ -1,0 +1,19 @@
+"""A NIC that is there already: borrowed from its home, configured, and given back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from netwright.model.link import Link, LinkKey
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Nic(Link):
+    borrowed: ClassVar[bool] = True
+
+    current: LinkKey = field(compare=False)
+    """Where it is now: a fact that was looked up."""
+
+    def origin(self) -> LinkKey | None:
+        return self.current

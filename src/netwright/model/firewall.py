@@ -1,0 +1,87 @@
+"""What Netwright keeps in a namespace's packet filter, and what it must know of other people's."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Published:
+    """A port that a table translates: enough to find its conntrack entries."""
+
+    protocol: str
+    """tcp | udp | sctp."""
+    port: int
+    target: str
+    """An address."""
+    target_port: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """Our nft table in one namespace; whole, since it is replaced whole.
+
+    Desired: `text` and `digest`. Observed: `digest` as the table's comment has it, `listing` as the kernel lists it,
+    `published` as its maps have it. `intact` is said of a desired table: the listing that its digest had when it was
+    loaded, None where that was never seen.
+    """
+
+    name: str
+    digest: str
+    text: str = field(default="", compare=False)
+    published: frozenset[Published] = frozenset()
+    listing: str | None = None
+
+    @staticmethod
+    def of(name: str, body: str, published: frozenset[Published]) -> Table:
+        """A desired table from the text between its braces."""
+        digest = hashlib.blake2s(body.encode(), digest_size=12).hexdigest()
+        return Table(name=name, digest=digest, text=body, published=published)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class ForeignChain:
+    """A chain of iptables that belongs to somebody else, in which our marked rules must stand."""
+
+    family: int
+    """4 or 6: iptables or ip6tables."""
+    table: str
+    chain: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForeignRules:
+    """Our rules in one foreign chain: iptables syntax behind `-A CHAIN `, marked by a comment, in order.
+
+    `on_top`, observed: all of them stand before everybody else's.
+    """
+
+    rules: tuple[str, ...] = ()
+    on_top: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Obstacle:
+    """Somebody else's base chain on the forward hook that would drop what the file asks for, and cannot be got around."""
+
+    family: str
+    """ip | ip6 | inet, as nft has it."""
+    table: str
+    chain: str
+    rule: str
+    """What drops: `policy drop`, or the rule's text."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForwardFilter:
+    """The host's FORWARD as others have set it: observed, never desired.
+
+    `drops` holds the IP families in which iptables' FORWARD has the policy DROP; `docker_user` those with a DOCKER-USER.
+    """
+
+    drops: frozenset[int] = frozenset()
+    docker_user: frozenset[int] = frozenset()
+    bridge_calls_iptables: frozenset[int] = frozenset()
+    """br_netfilter hands bridged packets of these families to iptables."""
+    obstacles: tuple[Obstacle, ...] = ()

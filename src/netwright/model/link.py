@@ -1,0 +1,107 @@
+"""What every network interface has, whatever its kind.
+
+A kind is a subclass in a file of its own under `kinds/`. Generic code asks a link questions (`needs`, `twin`,
+`innate`, `borrowed`, `differences`); it never asks which kind it has.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import ClassVar
+
+from netwright.model.names import LOAN_PREFIX, OWNER_PREFIX
+from netwright.model.netns import NetnsRef
+
+
+@dataclass(frozen=True, slots=True)
+class LinkKey:
+    """A link's place: its namespace and its name there."""
+
+    netns: NetnsRef
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """Desired and observed are the same type. `None` in a desired link means "not managed".
+
+    An observed link of a kind that no file describes is a plain `Link`.
+    """
+
+    kind: ClassVar[str] = ""
+    """As IFLA_INFO_KIND has it; empty for what has none (a physical NIC, the loopback)."""
+    innate: ClassVar[bool] = False
+    """There from the namespace's birth: never created, never deleted."""
+    borrowed: ClassVar[bool] = False
+    """Somebody else's: moved in and given back, never created, never deleted."""
+    recreate_on: ClassVar[frozenset[str]] = frozenset()
+    """Fields the kernel does not change on a living link."""
+
+    name: str
+    alias: str | None = None
+    """IFLA_IFALIAS: our mark (`netwright:STACK`, or `netwright-loan:STACK` on a borrowed NIC), somebody's words, or `""`."""
+    up: bool | None = None
+    mtu: int | None = None
+    mac: str | None = None
+    """Lower case, colons."""
+    master: str | None = None
+    """The bridge it is a port of; `""` observed or wanted: of none."""
+
+    @property
+    def owner(self) -> str | None:
+        """The stack that made it, by its mark; None: not ours."""
+        return self.alias.removeprefix(OWNER_PREFIX) if self.alias is not None and self.alias.startswith(OWNER_PREFIX) else None
+
+    @property
+    def borrower(self) -> str | None:
+        """The stack that has borrowed it, by its mark; None: none has."""
+        return self.alias.removeprefix(LOAN_PREFIX) if self.alias is not None and self.alias.startswith(LOAN_PREFIX) else None
+
+    def needs(self) -> tuple[str, ...]:
+        """Links in the same namespace that must be there before this one."""
+        return (self.master,) if self.master else ()
+
+    def twin(self) -> LinkKey | None:
+        """The link that is born and dies with this one (a veth's other end)."""
+        return None
+
+    def origin(self) -> LinkKey | None:
+        """Where a borrowed link is at this moment (which may be where it is wanted)."""
+        return None
+
+    def differences(self, observed: Link) -> frozenset[str]:
+        """Names of the managed fields in which `observed` is not as wanted here."""
+        return frozenset(
+            name
+            for name in managed_fields(type(self))
+            if (want := getattr(self, name)) is not None and want != getattr(observed, name, None)
+        )
+
+
+_managed: dict[type[Link], tuple[str, ...]] = {}
+
+
+def managed_fields(cls: type[Link]) -> tuple[str, ...]:
+    """The fields of a link class that are compared: all but what identifies or only describes it."""
+    known = _managed.get(cls)
+    if known is None:
+        known = _managed[cls] = tuple(f.name for f in fields(cls) if f.name != "name" and f.compare)
+    return known
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """What only the kernel knows of a link: never desired, kept beside the link."""
+
+    index: int
+    permanent_mac: str | None = None
+    """The address burnt into a NIC (IFLA_PERM_ADDRESS)."""
+    bus: str | None = None
+    """The parent device's bus (IFLA_PARENT_DEV_BUS_NAME), e.g. `pci`."""
+    device: str | None = None
+    """The parent device's name (IFLA_PARENT_DEV_NAME), e.g. `0000:03:00.0`."""
+    kind: str = ""
+    """IFLA_INFO_KIND, also of kinds that no file here describes."""
+    txqlen: int | None = None
+    group: int = 0
+    addrgenmode: int | None = None

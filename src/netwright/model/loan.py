@@ -1,0 +1,42 @@
+"""What a stack changes but does not own: recorded before it is changed, given back afterwards."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from netwright.model.netns import NetnsRef
+from netwright.model.route import Address, Route
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NicLoan:
+    """A NIC as it was before a stack took it: where it lived, what it was called, all that a move makes the kernel forget."""
+
+    home: NetnsRef
+    name: str
+    netns: NetnsRef
+    """Where the stack wants it."""
+    new_name: str
+    mac: str
+    permanent_mac: str | None
+    mtu: int
+    up: bool
+    master: str
+    alias: str
+    txqlen: int | None
+    group: int
+    addrgenmode: int | None
+    addresses: tuple[Address, ...]
+    routes: tuple[Route, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SysctlLoan:
+    """A sysctl of a namespace that the stack does not own, with the value it had."""
+
+    netns: NetnsRef
+    key: str
+    value: str
+
+
+Loan = NicLoan | SysctlLoan

@@ -1,0 +1,1 @@
+"""The pytest plugin: hosts and networks in a sandbox."""
