@@ -1,0 +1,1 @@
+"""Spec and facts → Desired: names become places, addresses are given out, intentions become links, routes and rules."""

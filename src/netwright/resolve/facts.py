@@ -1,0 +1,56 @@
+"""What must be looked up to understand a spec, and what is remembered from before."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Mapping
+
+from netwright.model.docker import Container, DockerState
+from netwright.model.loan import Loan, NicLoan, SysctlLoan
+from netwright.model.netns import HOST, NetnsRef
+from netwright.model.netns import container as container_ref
+from netwright.model.state import Namespace, State
+from netwright.spec.schema import ContainerSpec, LabelSelector
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """The host as it was just observed, and the stack's memory."""
+
+    observed: State
+    leases: Mapping[str, str] = field(default_factory=dict)
+    loans: tuple[Loan, ...] = ()
+
+    @property
+    def host(self) -> Namespace:
+        return self.observed.namespaces.get(HOST, Namespace(ref=HOST))
+
+    @property
+    def docker(self) -> DockerState:
+        return self.observed.docker or DockerState(reachable=False, why="Docker was not asked")
+
+    @property
+    def nic_loans(self) -> tuple[NicLoan, ...]:
+        return tuple(loan for loan in self.loans if isinstance(loan, NicLoan))
+
+    @property
+    def sysctl_loans(self) -> tuple[SysctlLoan, ...]:
+        return tuple(loan for loan in self.loans if isinstance(loan, SysctlLoan))
+
+
+def matches(key: str, spec: ContainerSpec | None, docker: DockerState) -> tuple[Container, ...]:
+    """The containers that an entry of `containers:` means: by name, by (the start of) an id, or by label."""
+    wanted = spec.docker if spec is not None and spec.docker is not None else key
+    if isinstance(wanted, LabelSelector):
+        label, equals, value = wanted.label.partition("=")
+        found = [c for c in docker.containers.values() if label in c.labels and (not equals or c.labels[label] == value)]
+        return tuple(sorted(found, key=lambda c: c.name))
+    if wanted in docker.containers:
+        return (docker.containers[wanted],)
+    by_id = [c for c in docker.containers.values() if len(wanted) >= 12 and c.id.startswith(wanted)]
+    return tuple(by_id[:1])
+
+
+def netns_of(container: Container) -> NetnsRef:
+    """Where a running container's interfaces are."""
+    return container_ref(container.name, container.pid)

@@ -1,0 +1,127 @@
+"""Networks as the rest of the resolver needs them: a bridge, subnets, gateways, and a pool for each subnet."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass
+
+from netwright.errors import Problem
+from netwright.ipam.pool import Pool
+from netwright.model.address import canonical, family
+from netwright.model.docker import DockerNetwork
+from netwright.model.names import bridge_name
+from netwright.resolve.facts import Facts
+from netwright.spec.document import Document
+from netwright.spec.schema import NetworkSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subnet:
+    """One subnet of a network. `gateway` None: nobody's address is the way out."""
+
+    prefix: str
+    length: int
+    gateway: str | None
+    pool: Pool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Network:
+    """`bridge` None: it is not known yet (Docker has not made it)."""
+
+    key: str
+    spec: NetworkSpec
+    bridge: str | None
+    subnets: tuple[Subnet, ...]
+    docker_name: str | None = None
+    """Its name in Docker, where Docker has it."""
+
+    @property
+    def ours(self) -> bool:
+        """Its bridge is made by us."""
+        return self.spec.managed_by == "netwright" and not self.spec.external
+
+    def gateway(self, version: int) -> str | None:
+        """The way out for one family."""
+        for subnet in self.subnets:
+            if subnet.gateway is not None and family(subnet.gateway) == version:
+                return subnet.gateway
+        return None
+
+
+def resolve_networks(document: Document, facts: Facts, problems: list[Problem]) -> dict[str, Network]:
+    """Every network of the file by its key."""
+    networks = {}
+    for key, maybe in document.spec.networks.items():
+        spec = maybe or NetworkSpec()
+        if spec.managed_by == "docker":
+            networks[key] = _docker_network(document, key, spec, facts, problems)
+        else:
+            networks[key] = _bridge_network(document, key, spec, facts, problems)
+    return networks
+
+
+def _bridge_network(document: Document, key: str, spec: NetworkSpec, facts: Facts, problems: list[Problem]) -> Network:
+    bridge = spec.bridge or (spec.name if spec.external and spec.name else bridge_name(document.spec.name, key))
+    if spec.external and bridge not in facts.host.links:
+        problems.append(
+            document.problem(
+                ("networks", key), f"there is no bridge {bridge} on the host", "say bridge: NAME of one that exists, or leave out external:"
+            )
+        )
+    return Network(key=key, spec=spec, bridge=bridge, subnets=_subnets(spec))
+
+
+def _docker_network(document: Document, key: str, spec: NetworkSpec, facts: Facts, problems: list[Problem]) -> Network:
+    name = spec.name or key
+    there = facts.docker.networks.get(name)
+    if spec.external and facts.docker.reachable and there is None:
+        problems.append(
+            document.problem(("networks", key), f"Docker has no network {name}", "make it first, or leave out external:, then it is made")
+        )
+    bridge = spec.bridge or (there.bridge if spec.external and there else bridge_name(document.spec.name, key))
+    subnets = _subnets(spec) if spec.subnets or there is None else _observed_subnets(there)
+    for attached in facts.docker.containers.values():
+        attachment = attached.attachments.get(name)
+        for address in (attachment.ipv4, attachment.ipv6) if attachment else ():
+            for subnet in subnets:
+                if address and address in subnet.pool:
+                    subnet.pool.take(address)
+    return Network(key=key, spec=spec, bridge=bridge, subnets=subnets, docker_name=name)
+
+
+def _subnets(spec: NetworkSpec) -> tuple[Subnet, ...]:
+    gateways = [] if spec.gateway is None else [None if g == "none" else g for g in spec.gateway]
+    subnets = []
+    for prefix in spec.subnets:
+        network = ipaddress.ip_network(prefix)
+        stated = [g for g in gateways if g is not None and ipaddress.ip_address(g) in network]
+        nobody = None in gateways
+        gateway = stated[0] if stated else None if nobody else first_host(prefix)
+        ip_range = next((r for r in spec.ip_range or () if ipaddress.ip_network(r).subnet_of(network)), None)  # type: ignore[arg-type]
+        # Docker gives its containers what is in ip_range; what we give to others stays outside it while there is room.
+        docker = spec.managed_by == "docker"
+        pool = Pool.of(prefix, ip_range=None if docker else ip_range, avoid=ip_range if docker else None)
+        if gateway is not None:
+            pool.take(gateway)
+        subnets.append(Subnet(prefix=prefix, length=network.prefixlen, gateway=gateway, pool=pool))
+    return tuple(subnets)
+
+
+def _observed_subnets(network: DockerNetwork) -> tuple[Subnet, ...]:
+    subnets = []
+    for config in network.subnets:
+        pool = Pool.of(config.subnet, avoid=config.ip_range)
+        for address in (config.gateway, *config.reserved.values()):
+            if address:
+                pool.take(address)
+        subnets.append(
+            Subnet(prefix=config.subnet, length=ipaddress.ip_network(config.subnet).prefixlen, gateway=config.gateway, pool=pool)
+        )
+    return tuple(subnets)
+
+
+def first_host(prefix: str) -> str:
+    """The default gateway: a subnet's first host address."""
+    network = ipaddress.ip_network(prefix)
+    return canonical(network.network_address + (1 if network.num_addresses > 2 else 0))
