@@ -69,6 +69,10 @@ class Link:
         """Where a borrowed link is at this moment (which may be where it is wanted)."""
         return None
 
+    def ip_words(self, fields: frozenset[str]) -> tuple[str, ...]:
+        """What ip-link(8) takes behind `type KIND` for those of `fields` that only this kind has."""
+        return ()
+
     def differences(self, observed: Link) -> frozenset[str]:
         """Names of the managed fields in which `observed` is not as wanted here."""
         return frozenset(
