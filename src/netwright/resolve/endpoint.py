@@ -1,0 +1,173 @@
+"""Endpoints: every interface that the file puts somewhere, with the addresses it gets."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass
+from typing import Iterator, Mapping
+
+from netwright.errors import InvalidValue, Problem
+from netwright.model.address import Cidr, Ip, family, ip_of
+from netwright.model.netns import HOST, NetnsRef, named
+from netwright.resolve.facts import Facts, matches, netns_of
+from netwright.resolve.network import Network, Subnet
+from netwright.spec.document import Document, Path
+from netwright.spec.schema import InterfaceSpec, NamespaceSpec, RouteSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holder:
+    """Who has interfaces: a namespace, the host, or one running container. `owned`: the stack makes its namespace."""
+
+    name: str
+    netns: NetnsRef
+    path: Path
+    owned: bool
+    interfaces: Mapping[str, InterfaceSpec]
+    routes: tuple[RouteSpec, ...]
+    spec: NamespaceSpec | None
+    """None for a container."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """One interface of a holder. `network` None: a NIC, or a veth without a bridge."""
+
+    holder: Holder
+    interface: str
+    spec: InterfaceSpec
+    network: Network | None
+    addresses: tuple[Cidr, ...]
+    """Stated and given out."""
+
+    @property
+    def netns(self) -> NetnsRef:
+        return self.holder.netns
+
+    @property
+    def path(self) -> Path:
+        return (*self.holder.path, "interfaces", self.interface)
+
+    def address(self, version: int) -> Ip | None:
+        """Its first address of a family."""
+        return next((ip_of(a) for a in self.addresses if family(a) == version), None)
+
+
+def holders(document: Document, facts: Facts, waiting: list[str]) -> list[Holder]:
+    """All of them, in the file's order: namespaces, the host, containers that run."""
+    found = []
+    for name, maybe in document.spec.namespaces.items():
+        spec = maybe or NamespaceSpec()
+        found.append(_namespace(name, named(name), ("namespaces", name), spec, owned=not spec.external))
+    host = document.spec.host or NamespaceSpec()
+    found.append(_namespace("host", HOST, ("host",), host, owned=False))
+    for key, container in document.spec.containers.items():
+        if container is None or not (container.interfaces or container.routes):
+            continue
+        running = [c for c in matches(key, container, facts.docker) if c.running]
+        if not running:
+            waiting.append(f"containers.{key}: its interfaces wait for the container to run")
+        found.extend(
+            Holder(
+                name=one.name,
+                netns=netns_of(one),
+                path=("containers", key),
+                owned=False,
+                interfaces=container.interfaces,
+                routes=tuple(container.routes),
+                spec=None,
+            )
+            for one in running
+        )
+    return found
+
+
+def _namespace(name: str, netns: NetnsRef, path: Path, spec: NamespaceSpec, *, owned: bool) -> Holder:
+    return Holder(name=name, netns=netns, path=path, owned=owned, interfaces=spec.interfaces, routes=tuple(spec.routes), spec=spec)
+
+
+def lease_key(network: str, netns: NetnsRef, interface: str, subnet: str) -> str:
+    """What a lease is remembered by."""
+    return f"{network}/{netns.key}/{interface}/{subnet}"
+
+
+def resolve_endpoints(
+    document: Document,
+    holding: list[Holder],
+    networks: Mapping[str, Network],
+    facts: Facts,
+    problems: list[Problem],
+    waiting: list[str],
+) -> tuple[list[Endpoint], dict[str, str]]:
+    """Every endpoint with its addresses, and the leases as they are now.
+
+    Stated addresses first, then leases that can be kept, then new ones: so nobody is given what another has asked for.
+    """
+    wanted = [(holder, name, spec) for holder in holding for name, spec in holder.interfaces.items()]
+    _take_stated(document, wanted, networks)
+    leases: dict[str, str] = {}
+    for holder, name, spec in wanted:
+        for network, subnet in _unstated(spec, networks):
+            key = lease_key(network.key, holder.netns, name, subnet.prefix)
+            kept = facts.leases.get(key)
+            if kept is not None and subnet.pool.free(kept):
+                subnet.pool.take(kept)
+                leases[key] = kept
+    endpoints = []
+    for holder, name, spec in wanted:
+        attached = networks.get(spec.network) if spec.network else None
+        path = (*holder.path, "interfaces", name)
+        if attached is not None and (attached.bridge is None or not (attached.subnets or attached.ours)):
+            waiting.append(f"{'.'.join(map(str, path))} waits for Docker to make the network {attached.docker_name}")
+            continue
+        addresses = list(spec.addresses)
+        for subnet in attached.subnets if attached else ():
+            stated = [a for a in spec.address or () if a in subnet.pool]
+            if not stated and _addressless(spec, subnet):
+                continue
+            try:
+                ips = stated or [
+                    leases.get(key := lease_key(spec.network or "", holder.netns, name, subnet.prefix))
+                    or leases.setdefault(key, subnet.pool.allocate())
+                ]
+            except InvalidValue as error:
+                problems.append(document.problem(path, str(error), error.hint))
+                continue
+            addresses.extend(f"{ip}/{subnet.length}" for ip in ips)
+        endpoints.append(
+            Endpoint(holder=holder, interface=name, spec=spec, network=attached, addresses=tuple(Cidr(a) for a in addresses))
+        )
+    return endpoints, leases
+
+
+def _take_stated(document: Document, wanted: list[tuple[Holder, str, InterfaceSpec]], networks: Mapping[str, Network]) -> None:
+    for _, _, spec in wanted:
+        network = networks.get(spec.network) if spec.network else None
+        if network is not None:
+            for address in (*(spec.address or ()), *(ip_of(a) for a in spec.addresses)):
+                _take(network, address)
+    for container in document.spec.containers.values():
+        for key, attachment in (container.networks if container else {}).items():
+            if key in networks:
+                for address in (attachment.address if attachment else None) or ():
+                    _take(networks[key], address)
+
+
+def _take(network: Network, address: str) -> None:
+    for subnet in network.subnets:
+        if address in subnet.pool:
+            subnet.pool.take(address)
+
+
+def _unstated(spec: InterfaceSpec, networks: Mapping[str, Network]) -> Iterator[tuple[Network, Subnet]]:
+    network = networks.get(spec.network) if spec.network else None
+    if network is None:
+        return
+    for subnet in network.subnets:
+        if not any(a in subnet.pool for a in spec.address or ()) and not _addressless(spec, subnet):
+            yield network, subnet
+
+
+def _addressless(spec: InterfaceSpec, subnet: Subnet) -> bool:
+    """An address written with its prefix length in this subnet is as good as one that is reserved."""
+    return any(ipaddress.ip_address(ip_of(a)) in subnet.pool.subnet for a in spec.addresses)

@@ -1,0 +1,93 @@
+"""Endpoints and networks → links: bridges, veth pairs, borrowed NICs, loopbacks."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Iterable, Mapping
+
+from netwright.errors import Problem
+from netwright.kinds.bridge import Bridge
+from netwright.kinds.loopback import Loopback
+from netwright.kinds.veth import Veth
+from netwright.model.link import Link, LinkKey
+from netwright.model.names import OWNER_PREFIX, port_name
+from netwright.model.netns import HOST, NetnsRef, named
+from netwright.resolve.endpoint import Endpoint, Holder
+from netwright.resolve.facts import Facts
+from netwright.resolve.network import Network
+from netwright.resolve.nic import resolve_nic
+from netwright.spec.document import Document
+
+Links = dict[NetnsRef, dict[str, Link]]
+
+
+def resolve_links(
+    document: Document,
+    holding: Iterable[Holder],
+    networks: Mapping[str, Network],
+    endpoints: Iterable[Endpoint],
+    facts: Facts,
+    problems: list[Problem],
+) -> Links:
+    """Every link of the stack by namespace and name."""
+    mark = OWNER_PREFIX + document.spec.name
+    links: Links = {}
+    for holder in holding:
+        own = links.setdefault(holder.netns, {})
+        if holder.owned:
+            own["lo"] = Loopback(name="lo", alias=mark, up=True)
+    host = links.setdefault(HOST, {})
+    for network in networks.values():
+        if network.ours and network.bridge is not None:
+            host[network.bridge] = _bridge(network, mark)
+    for endpoint in endpoints:
+        if endpoint.network is not None:
+            _plug_in(endpoint, endpoint.network, mark, document.spec.name, links)
+        elif endpoint.spec.peer is not None:
+            _pair(endpoint, mark, links)
+        elif (nic := resolve_nic(document, endpoint, facts, problems)) is not None:
+            links[endpoint.netns][nic.name] = nic
+    return links
+
+
+def _bridge(network: Network, mark: str) -> Bridge:
+    spec = network.spec
+    return Bridge(
+        name=network.bridge or "",
+        alias=mark,
+        up=True,
+        mtu=spec.mtu,
+        stp=spec.stp,
+        forward_delay_seconds=spec.forward_delay_seconds,
+        ageing_seconds=spec.ageing_seconds,
+        multicast_snooping=spec.multicast_snooping,
+    )
+
+
+def _plug_in(endpoint: Endpoint, network: Network, mark: str, stack: str, links: Links) -> None:
+    spec = endpoint.spec
+    port = spec.port or port_name(stack, endpoint.holder.name, endpoint.interface)
+    mtu = spec.mtu or network.spec.mtu
+    links[HOST][port] = Veth(
+        name=port, alias=mark, up=True, mtu=mtu, master=network.bridge, peer=LinkKey(endpoint.netns, endpoint.interface)
+    )
+    links[endpoint.netns][endpoint.interface] = Veth(
+        name=endpoint.interface, alias=mark, up=spec.up, mtu=mtu, mac=spec.mac, peer=LinkKey(HOST, port)
+    )
+
+
+def _pair(endpoint: Endpoint, mark: str, links: Links) -> None:
+    spec = endpoint.spec
+    assert spec.peer is not None
+    other = HOST if spec.peer.namespace == "host" else named(spec.peer.namespace)
+    mine = LinkKey(endpoint.netns, endpoint.interface)
+    near = Veth(
+        name=endpoint.interface, alias=mark, up=spec.up, mtu=spec.mtu, mac=spec.mac, peer=LinkKey(other, spec.peer.interface)
+    )
+    links[endpoint.netns][endpoint.interface] = near
+    across = links.setdefault(other, {})
+    written = across.get(spec.peer.interface)
+    if written is None:
+        across[spec.peer.interface] = Veth(name=spec.peer.interface, alias=mark, up=True, mtu=spec.mtu, peer=mine)
+    elif written.mtu is None and spec.mtu is not None:
+        across[spec.peer.interface] = replace(written, mtu=spec.mtu)

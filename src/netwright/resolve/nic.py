@@ -1,0 +1,147 @@
+"""NICs: finding the one that is meant, and what giving it back takes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Mapping
+
+from netwright.errors import Problem
+from netwright.kinds.nic import Nic
+from netwright.model.address import DEFAULT4, DEFAULT6
+from netwright.model.link import Link, LinkKey, Observation
+from netwright.model.loan import NicLoan
+from netwright.model.names import LOAN_PREFIX
+from netwright.model.netns import HOST
+from netwright.model.route import Address, Route
+from netwright.resolve.endpoint import Endpoint
+from netwright.resolve.facts import Facts
+from netwright.spec.document import Document
+from netwright.spec.schema import NicSelector
+
+
+def resolve_nic(document: Document, endpoint: Endpoint, facts: Facts, problems: list[Problem]) -> Nic | None:
+    """The NIC an interface asks for, where it is now. Adds a problem and gives None if it may not be taken."""
+    selector = endpoint.spec.nic
+    assert selector is not None
+    path = (*endpoint.path, "nic")
+    loan = next((x for x in facts.nic_loans if x.netns == endpoint.netns and x.new_name == endpoint.interface and _selected(selector, x)), None)
+    current = whereabouts(loan, document.spec.name, facts) if loan else None
+    if current is None:
+        current = _find_at_home(selector, facts)
+    if current is None:
+        problems.append(document.problem(path, f"there is no NIC {_words(selector)} on the host", _nearby(facts)))
+        return None
+    if current.netns == HOST and loan is None and (reason := _unfit(current.name, facts, moves=endpoint.netns != HOST)) is not None:
+        problems.append(document.problem(path, *reason))
+        return None
+    return Nic(
+        name=endpoint.interface,
+        current=current,
+        alias=f"{LOAN_PREFIX}{document.spec.name}",
+        up=endpoint.spec.up,
+        mtu=endpoint.spec.mtu,
+        mac=endpoint.spec.mac,
+    )
+
+
+def whereabouts(loan: NicLoan, stack: str, facts: Facts) -> LinkKey | None:
+    """Where a borrowed NIC is now: where the stack put it, or back on the host if its namespace died; None: it is gone."""
+    there = facts.observed.namespaces.get(loan.netns)
+    if there is not None and (link := there.links.get(loan.new_name)) is not None and link.borrower == stack:
+        return LinkKey(loan.netns, loan.new_name)
+    for name, link in facts.host.links.items():
+        if link.borrower == stack and _is_the_one(facts, name, link, loan):
+            return LinkKey(HOST, name)
+    at_home = facts.host.links.get(loan.name)
+    # A run may have been cut off after it wrote down the loan and before it moved the NIC, or between the move and the mark.
+    if at_home is not None and _is_the_one(facts, loan.name, at_home, loan):
+        return LinkKey(HOST, loan.name)
+    if there is not None and (link := there.links.get(loan.new_name)) is not None and _is_the_one_in(there.seen, loan, link):
+        return LinkKey(loan.netns, loan.new_name)
+    return None
+
+
+def _is_the_one(facts: Facts, name: str, link: Link, loan: NicLoan) -> bool:
+    return _is_the_one_in(facts.host.seen, loan, link) or (name in (loan.name, loan.new_name) and link.mac == loan.mac)
+
+
+def _is_the_one_in(seen: Mapping[str, Observation], loan: NicLoan, link: Link) -> bool:
+    observation = seen.get(link.name)
+    burnt_in = observation.permanent_mac if observation else None
+    return burnt_in == loan.permanent_mac if burnt_in and loan.permanent_mac else link.mac == loan.mac
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Return:
+    """A NIC given back: as it was, with the addresses and routes that a move makes the kernel forget."""
+
+    nic: Nic
+    addresses: tuple[Address, ...]
+    routes: tuple[Route, ...]
+
+
+def give_back(loan: NicLoan, stack: str, facts: Facts) -> Return | None:
+    """What the host shall have again; None if the NIC itself is gone."""
+    current = whereabouts(loan, stack, facts)
+    if current is None:
+        return None
+    nic = Nic(
+        name=loan.name,
+        current=current,
+        alias=loan.alias,
+        up=loan.up,
+        mtu=loan.mtu,
+        mac=loan.mac,
+        master=loan.master if loan.master in facts.host.links else "",
+    )
+    return Return(nic=nic, addresses=loan.addresses, routes=loan.routes)
+
+
+def _selected(selector: str | NicSelector, loan: NicLoan) -> bool:
+    if isinstance(selector, NicSelector):
+        return selector.mac is None or selector.mac in (loan.mac, loan.permanent_mac)
+    return selector == loan.name
+
+
+def _find_at_home(selector: str | NicSelector, facts: Facts) -> LinkKey | None:
+    if isinstance(selector, str):
+        return LinkKey(HOST, selector) if selector in facts.host.links else None
+    for name, link in facts.host.links.items():
+        seen = facts.host.seen.get(name)
+        if selector.mac is not None and selector.mac in (link.mac, seen.permanent_mac if seen else None) and not link.owner:
+            return LinkKey(HOST, name)
+        if selector.pci is not None and seen is not None and seen.bus == "pci" and seen.device == selector.pci:
+            return LinkKey(HOST, name)
+    return None
+
+
+def _unfit(name: str, facts: Facts, *, moves: bool) -> tuple[str, str] | None:
+    """Why a NIC of the host may not be taken, and what to do; None: it may."""
+    link = facts.host.links[name]
+    if name == "lo":
+        return "lo is every namespace's own; it cannot be moved", "name a NIC"
+    if link.borrower is not None:
+        return f"{name} is lent to the stack {link.borrower} already", f"netwright destroy {link.borrower} gives it back"
+    if link.owner is not None:
+        return f"{name} belongs to the stack {link.owner}", "name a NIC of the host"
+    if not moves:
+        return None
+    if any(route.to in (DEFAULT4, DEFAULT6) and route.dev == name and route.kind == "unicast" for route in facts.host.routes):
+        return (
+            f"{name} carries the host's default route: without it the host is cut off",
+            "take another NIC, or move the default route away first",
+        )
+    if link.master:
+        return f"{name} is a port of {link.master}, which is somebody else's", f"release it first: ip link set {name} nomaster"
+    return None
+
+
+def _words(selector: str | NicSelector) -> str:
+    if isinstance(selector, str):
+        return selector
+    return f"with the MAC address {selector.mac}" if selector.mac else f"at the PCI address {selector.pci}"
+
+
+def _nearby(facts: Facts) -> str | None:
+    names = sorted(name for name, link in facts.host.links.items() if name != "lo" and not link.owner and not link.kind)
+    return f"there are: {', '.join(names[:12])}" if names else None
