@@ -1,0 +1,48 @@
+"""Names: /etc/netns/NAME/hosts and resolv.conf, so that what runs in a namespace finds the stack's endpoints by name.
+
+All namespaces of a stack have the same names; they are kept once, in the host's entry, and each namespace points there.
+"""
+
+from __future__ import annotations
+
+from typing import Iterable
+
+from netwright.model.address import ip_of
+from netwright.model.netns import HOST
+from netwright.resolve.endpoint import Endpoint, Holder
+from netwright.resolve.facts import Facts, matches
+from netwright.spec.document import Document
+
+SHARED_HOSTS = "-> the stack's hosts\n"
+"""The content of a namespace's `hosts` that stands for: the same as the whole stack's."""
+
+
+def hosts_file(document: Document, endpoints: Iterable[Endpoint], facts: Facts) -> str:
+    """The stack's names in the format of hosts(5): each holder by its name, and by its name and the stack's."""
+    stack = document.spec.name
+    lines = [
+        f"# netwright:{stack}",
+        "127.0.0.1\tlocalhost",
+        "::1\tlocalhost ip6-localhost ip6-loopback",
+    ]
+    for endpoint in endpoints:
+        if endpoint.netns != HOST:
+            name = endpoint.holder.name
+            lines += [f"{ip_of(cidr)}\t{name} {name}.{stack}" for cidr in endpoint.addresses]
+    for key, spec in document.spec.containers.items():
+        for container in matches(key, spec, facts.docker):
+            names = dict.fromkeys((container.name, key, f"{container.name}.{stack}"))
+            addresses = [a for x in container.attachments.values() for a in (x.ipv4, x.ipv6) if a]
+            lines += [f"{address}\t{' '.join(names)}" for address in addresses]
+    return "\n".join(lines) + "\n"
+
+
+def resolv_conf(document: Document, holder: Holder) -> str | None:
+    """A namespace's resolv.conf (resolv.conf(5)); None where the file says nothing of it."""
+    spec = holder.spec
+    if spec is None or not (spec.nameservers or spec.search):
+        return None
+    lines = [f"# netwright:{document.spec.name}", *(f"nameserver {address}" for address in spec.nameservers)]
+    if spec.search:
+        lines.append("search " + " ".join(spec.search))
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,211 @@
+"""The resolver: one Document and the facts of one host → what that host shall be."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from netwright.errors import Problem
+from netwright.firewall.compiler import compile_table
+from netwright.firewall.foreign import foreign_rules, obstacles
+from netwright.firewall.intents import BridgeNetwork, Intents
+from netwright.model.address import family
+from netwright.model.docker import Attachment, DockerNetwork
+from netwright.model.firewall import ForeignChain, ForeignRules, ForwardFilter
+from netwright.model.netns import HOST, NetnsKind, NetnsRef
+from netwright.model.state import Desired, Namespace, State
+from netwright.resolve.docker_network import desired_network
+from netwright.resolve.endpoint import Endpoint, Holder, holders, resolve_endpoints
+from netwright.resolve.facts import Facts, matches
+from netwright.resolve.host_check import overlaps
+from netwright.resolve.links import Links, resolve_links
+from netwright.resolve.names import SHARED_HOSTS, hosts_file, resolv_conf
+from netwright.resolve.network import Network, resolve_networks
+from netwright.resolve.publishing import Published, Publishing
+from netwright.resolve.routing import NO_IPV6, forwarding, resolve_addresses, resolve_routes
+from netwright.spec.document import Document
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resolved:
+    """What came out: the desired state, the leases as they are now, and what is wrong (then nothing may be touched)."""
+
+    desired: Desired
+    leases: dict[str, str]
+    problems: tuple[Problem, ...]
+    refused: tuple[str, ...]
+    """Sentences about the host that have no place in the file."""
+
+
+def resolve(document: Document, facts: Facts) -> Resolved:
+    """Pure. Problems are collected, never raised: the desired state is as complete as could be made out."""
+    problems: list[Problem] = []
+    waiting: list[str] = []
+    networks = resolve_networks(document, facts, problems)
+    holding = holders(document, facts, waiting)
+    endpoints, leases = resolve_endpoints(document, holding, networks, facts, problems, waiting)
+    links = resolve_links(document, holding, networks, endpoints, facts, problems)
+    published = Publishing(document, endpoints, networks, facts, problems, waiting).resolve()
+    problems += overlaps(document, networks, facts)
+
+    intents = _intents(holding, networks, published)
+    namespaces = _namespaces(document, holding, networks, endpoints, links, published, intents)
+    forward = facts.observed.forward or ForwardFilter()
+    host = namespaces.get(HOST, Namespace(ref=HOST))
+    namespaces[HOST] = replace(
+        host,
+        foreign=_foreign(document.spec.name, forward, intents.get(HOST, Intents())),
+        files={"hosts": hosts_file(document, endpoints, facts)} if _any_owned(holding) else {},
+    )
+    desired = Desired(
+        stack=document.spec.name,
+        state=State(namespaces=namespaces),
+        docker_networks=_docker_networks(document, networks, endpoints),
+        attachments=_attachments(document, networks, facts, waiting),
+        waiting=tuple(dict.fromkeys(waiting)),
+    )
+    refused = tuple(obstacles(document.spec.name, forward, intents.get(HOST, Intents())))
+    return Resolved(desired=desired, leases=leases, problems=tuple(problems), refused=refused)
+
+
+def _any_owned(holding: list[Holder]) -> bool:
+    return any(holder.owned for holder in holding)
+
+
+def _intents(holding: list[Holder], networks: dict[str, Network], published: Published) -> dict[NetnsRef, Intents]:
+    bridges = tuple(
+        BridgeNetwork(
+            bridge=network.bridge,
+            subnets=tuple(subnet.prefix for subnet in network.subnets),
+            masquerade=network.spec.masquerade and not network.spec.internal and any(s.gateway for s in network.subnets),
+            internal=network.spec.internal,
+        )
+        for network in networks.values()
+        if network.ours and network.bridge is not None
+    )
+    return {
+        holder.netns: Intents(
+            publishes=tuple(published.publishes.get(holder.netns, ())),
+            masquerade_interfaces=tuple(holder.spec.masquerade) if holder.spec else (),
+            networks=bridges if holder.netns == HOST else (),
+            restrictions=tuple(published.restrictions) if holder.netns == HOST else (),
+        )
+        for holder in holding
+    }
+
+
+def _namespaces(
+    document: Document,
+    holding: list[Holder],
+    networks: dict[str, Network],
+    endpoints: list[Endpoint],
+    links: Links,
+    published: Published,
+    intents: dict[NetnsRef, Intents],
+) -> dict[NetnsRef, Namespace]:
+    addresses = resolve_addresses(endpoints, networks)
+    routes = resolve_routes(holding, endpoints)
+    by_netns = {holder.netns: holder for holder in holding}
+    refs = dict.fromkeys([*by_netns, *links, *addresses, *published.routes])
+    gateways = frozenset(
+        family(subnet.prefix)
+        for network in networks.values()
+        if network.ours and not network.spec.internal
+        for subnet in network.subnets
+        if subnet.gateway
+    )
+    result = {}
+    for ref in refs:
+        holder = by_netns.get(ref)
+        families = frozenset(family(a.cidr) for a in addresses.get(ref, ()))
+        result[ref] = Namespace(
+            ref=ref,
+            owner=document.spec.name if holder is not None and holder.owned else None,
+            links=links.get(ref, {}),
+            addresses=frozenset(addresses.get(ref, ())),
+            routes=frozenset(routes.get(ref, set()) | published.routes.get(ref, set())),
+            rules=frozenset(published.rules.get(ref, ())),
+            sysctls=_sysctls(holder, ref, families, gateways, published, endpoints) if holder is not None else {},
+            table=compile_table(document.spec.name, intents[ref]) if ref in intents else None,
+            files=_files(document, holder) if holder is not None and holder.owned else {},
+        )
+    return result
+
+
+def _sysctls(
+    holder: Holder,
+    ref: NetnsRef,
+    families: frozenset[int],
+    gateways: frozenset[int],
+    published: Published,
+    endpoints: list[Endpoint],
+) -> dict[str, str]:
+    publishes = frozenset(family(p.target) for p in published.publishes.get(ref, ()))
+    wanted: dict[str, str] = {}
+    if holder.owned:
+        # An interface that comes up speaks IPv6 unasked (MLD, router solicitations): with many on a bridge that is most of the work.
+        wanted[NO_IPV6] = "0" if 6 in families else "1"
+    for endpoint in endpoints if 6 in families else ():
+        if endpoint.netns == ref and endpoint.address(6):
+            wanted[f"net.ipv6.conf.{endpoint.interface.replace('.', '/')}.disable_ipv6"] = "0"
+    wanted |= forwarding(
+        holder, families, gateway_families=gateways if ref == HOST else frozenset(), publishes=publishes
+    )
+    if holder.spec is not None:
+        wanted |= holder.spec.sysctls
+    return wanted
+
+
+def _files(document: Document, holder: Holder) -> dict[str, str]:
+    files = {"hosts": SHARED_HOSTS}
+    if (text := resolv_conf(document, holder)) is not None:
+        files["resolv.conf"] = text
+    return files
+
+
+def _foreign(stack: str, forward: ForwardFilter, intents: Intents) -> dict[ForeignChain, ForeignRules]:
+    return {chain: ForeignRules(rules=rules) for chain, rules in foreign_rules(stack, forward, intents).items() if rules}
+
+
+def _docker_networks(document: Document, networks: dict[str, Network], endpoints: list[Endpoint]) -> dict[str, DockerNetwork]:
+    wanted = {}
+    for network in networks.values():
+        if network.docker_name is None or network.spec.external:
+            continue
+        reserved = {
+            f"{endpoint.holder.name}-{endpoint.interface}": str(address)
+            for endpoint in endpoints
+            if endpoint.network is network
+            for version in (4, 6)
+            if (address := endpoint.address(version)) is not None
+        }
+        wanted[network.docker_name] = desired_network(
+            document.spec.name, network.key, network.spec, reserved, network.bridge or ""
+        )
+    return wanted
+
+
+def _attachments(document: Document, networks: dict[str, Network], facts: Facts, waiting: list[str]) -> dict[str, dict[str, Attachment]]:
+    wanted: dict[str, dict[str, Attachment]] = {}
+    for key, spec in document.spec.containers.items():
+        if spec is None or not spec.networks:
+            continue
+        found = matches(key, spec, facts.docker)
+        if not found:
+            waiting.append(f"containers.{key}: its networks wait for the container to be there")
+        for container in found:
+            for name, attachment in spec.networks.items():
+                network = networks.get(name)
+                if network is None or network.docker_name is None:
+                    continue
+                addresses = (attachment.address if attachment else None) or []
+                wanted.setdefault(container.name, {})[network.docker_name] = Attachment(
+                    network=network.docker_name,
+                    ipv4=next((a for a in addresses if family(a) == 4), None),
+                    ipv6=next((a for a in addresses if family(a) == 6), None),
+                )
+    return wanted
+
+
+def container_refs(desired: Desired) -> frozenset[NetnsRef]:
+    """The containers whose namespaces a stack works in."""
+    return frozenset(ref for ref in desired.state.namespaces if ref.kind is NetnsKind.CONTAINER)
