@@ -39,6 +39,11 @@ class Table:
         digest = hashlib.blake2s(body.encode(), digest_size=12).hexdigest()
         return Table(name=name, digest=digest, text=body, published=published)
 
+    def replacement(self, owner: str) -> str:
+        """nft(8) text that puts this table in the place of what is there under its name, if anything is, in one transaction."""
+        head = f"table inet {self.name}"
+        return f'{head}\ndelete {head}\n{head} {{\n\tcomment "netwright:{owner} {self.digest}"\n{self.text.rstrip()}\n}}\n'
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class ForeignChain:

@@ -1,0 +1,169 @@
+"""A plan as commands that a person could run by hand, as root, and get the same kernel state."""
+
+from __future__ import annotations
+
+import shlex
+from typing import assert_never
+
+from netwright.model.address import family
+from netwright.model.docker import STACK_LABEL, Attachment, DockerNetwork
+from netwright.model.firewall import ForeignChain, Published
+from netwright.model.netns import NetnsRef
+from netwright.model.operation import (
+    AddAddress,
+    AddRoute,
+    AddRule,
+    AnyOperation,
+    ChangeLink,
+    ConnectContainer,
+    CreateDockerNetwork,
+    CreateLink,
+    CreateNetns,
+    DeleteLink,
+    DeleteNetns,
+    DeleteTable,
+    DisconnectContainer,
+    FlushConntrack,
+    MoveLink,
+    Plan,
+    RemoveAddress,
+    RemoveDockerNetwork,
+    RemoveFile,
+    RemoveRoute,
+    RemoveRule,
+    ReplaceTable,
+    SetForeignRules,
+    SetSysctl,
+    WriteFile,
+)
+from netwright.plan.ip_commands import address, change_link, create_link, move_link, route, rule
+from netwright.plan.shell import here_document, inside, ip, line
+
+
+def shell_commands(plan: Plan) -> list[str]:
+    """One entry a command, in the plan's order; an entry with a here-document has several lines.
+
+    For a POSIX shell in the namespace that Netwright runs in.
+    """
+    return [command for operation in plan.operations for command in commands_of(operation)]
+
+
+def commands_of(operation: AnyOperation) -> list[str]:
+    """Those of one operation."""
+    match operation:
+        case CreateNetns(netns=netns, sysctls=sysctls):
+            return [line(("ip", "netns", "add", netns.name)), *(_sysctl(netns, key, value) for key, value in sysctls.items())]
+        case DeleteNetns(netns=netns):
+            return [line(("ip", "netns", "delete", netns.name))]
+        case CreateLink():
+            return create_link(operation)
+        case ChangeLink():
+            return change_link(operation)
+        case DeleteLink(netns=netns, name=name):
+            return [ip(netns, "link", "delete", "dev", name)]
+        case MoveLink():
+            return move_link(operation)
+        case AddAddress(netns=netns, address=wanted):
+            return [address(netns, "add", wanted)]
+        case RemoveAddress(netns=netns, address=unwanted):
+            return [address(netns, "delete", unwanted)]
+        case AddRoute(netns=netns, route=wanted):
+            return [route(netns, "append", wanted)]
+        case RemoveRoute(netns=netns, route=unwanted):
+            return [route(netns, "delete", unwanted)]
+        case AddRule(netns=netns, rule=wanted):
+            return [rule(netns, "add", wanted)]
+        case RemoveRule(netns=netns, rule=unwanted):
+            return [rule(netns, "delete", unwanted)]
+        case SetSysctl(netns=netns, key=key, value=value):
+            return [_sysctl(netns, key, value)]
+        case ReplaceTable(netns=netns, table=table, owner=owner):
+            return [here_document(inside(netns, "nft", "-f", "-"), table.replacement(owner))]
+        case DeleteTable(netns=netns, name=name):
+            return [inside(netns, "nft", "delete", "table", "inet", name)]
+        case SetForeignRules(netns=netns, chain=chain, old=old, new=new):
+            return [
+                *(_iptables(netns, chain, "-D", (), text) for text in old),
+                *(_iptables(netns, chain, "-I", (str(place),), text) for place, text in enumerate(new, 1)),
+            ]
+        case FlushConntrack(netns=netns, published=published):
+            return [_conntrack(netns, entry) for entry in sorted(published)]
+        case WriteFile(netns=netns, name=name, content=content):
+            return _write(f"/etc/netns/{netns.name}", name, content)
+        case RemoveFile(netns=netns, name=name):
+            return _remove(f"/etc/netns/{netns.name}", name)
+        case CreateDockerNetwork(network=network):
+            return [line(_docker_network(network))]
+        case RemoveDockerNetwork(name=name):
+            return [line(("docker", "network", "rm", name))]
+        case ConnectContainer(container=container, attachment=attachment):
+            return [line(_connect(container, attachment))]
+        case DisconnectContainer(container=container, network=network):
+            return [line(("docker", "network", "disconnect", network, container))]
+        case _:
+            assert_never(operation)
+
+
+def _sysctl(netns: NetnsRef, key: str, value: str) -> str:
+    return inside(netns, "sysctl", "-q", "-w", f"{key}={value}")
+
+
+def _iptables(netns: NetnsRef, chain: ForeignChain, verb: str, position: tuple[str, ...], text: str) -> str:
+    program = "iptables" if chain.family == 4 else "ip6tables"
+    return inside(netns, program, "-w", "-t", chain.table, verb, chain.chain, *position, *shlex.split(text))
+
+
+def _conntrack(netns: NetnsRef, entry: Published) -> str:
+    """conntrack(8) exits with 1 where there was nothing to delete, which is no failure here."""
+    command = inside(
+        netns, "conntrack", "-D",
+        "-f", "ipv6" if family(entry.target) == 6 else "ipv4",
+        "-p", entry.protocol,
+        "--orig-port-dst", str(entry.port),
+        "--reply-src", entry.target,
+        "--reply-port-src", str(entry.target_port),
+    )  # fmt: skip
+    return f"{command} || true"
+
+
+def _write(folder: str, name: str, content: str) -> list[str]:
+    path = f"{folder}/{name}"
+    made = line(("mkdir", "-p", folder))
+    if content and not content.endswith("\n"):
+        return [made, f"printf %s {shlex.quote(content)} >{shlex.quote(path)}"]
+    return [made, here_document(f"cat >{shlex.quote(path)}", content)]
+
+
+def _remove(folder: str, name: str) -> list[str]:
+    return [line(("rm", "-f", f"{folder}/{name}")), line(("rmdir", "--ignore-fail-on-non-empty", folder))]
+
+
+def _docker_network(network: DockerNetwork) -> list[str]:
+    words = ["docker", "network", "create", "--driver", network.driver]
+    for subnet in network.subnets:
+        words += ["--subnet", subnet.subnet]
+        if subnet.gateway:
+            words += ["--gateway", subnet.gateway]
+        if subnet.ip_range:
+            words += ["--ip-range", subnet.ip_range]
+        for name, reserved in subnet.reserved.items():
+            words += ["--aux-address", f"{name}={reserved}"]
+    if network.internal:
+        words.append("--internal")
+    if network.ipv6:
+        words.append("--ipv6")
+    for key, value in network.options.items():
+        words += ["--opt", f"{key}={value}"]
+    owner = {STACK_LABEL: network.owner} if network.owner else {}
+    for key, value in {**network.labels, **owner}.items():
+        words += ["--label", f"{key}={value}"]
+    return [*words, network.name]
+
+
+def _connect(container: str, attachment: Attachment) -> list[str]:
+    words = ["docker", "network", "connect"]
+    if attachment.ipv4:
+        words += ["--ip", attachment.ipv4]
+    if attachment.ipv6:
+        words += ["--ip6", attachment.ipv6]
+    return [*words, attachment.network, container]
