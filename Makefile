@@ -1,0 +1,33 @@
+# Each target gets ready what it needs, on a fresh Debian or Ubuntu too (scripts/setup); a second run starts at once.
+# ARGS="…" is handed on: make test ARGS="-k veth", make bench ARGS="--quick".
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check bench docs clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: ## the article's network in a sandbox, with real packets and the picture
+	@scripts/setup demo
+	@.venv/bin/netwright demo $(ARGS)
+
+test: ## the whole test suite (root, or sudo for what makes namespaces)
+	@scripts/setup test
+	@scripts/test $(ARGS)
+
+check: ## format, lint, types, import contracts, generated pages
+	@scripts/setup check
+	@scripts/check
+
+bench: ## apply and destroy beside their peers; ARGS="--quick" for a first look
+	@scripts/setup bench
+	@scripts/bench $(ARGS)
+
+docs: ## the documentation as a site, in site/
+	@scripts/setup docs
+	@.venv/bin/python scripts/gen_reference.py
+	@.venv/bin/zensical build --clean
+
+clean: ## remove what was made here: .venv, caches, the site
+	@rm -rf .venv site build dist .cache .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
