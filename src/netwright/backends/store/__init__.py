@@ -1,0 +1,272 @@
+"""The memory: a SQLite database in a folder that only root reads.
+
+    FOLDER/            mode 0700
+      state.db         the database (mode 0600; `-wal` and `-shm` beside it while it is open)
+      lock             held by flock(2) while one process changes the host
+
+WAL with synchronous=FULL: what `begin` and `commit` wrote is on the disk when they return, and a reader never waits for a
+writer (https://www.sqlite.org/wal.html). Nothing is written, and no folder made, before there is something to remember.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+from netwright.backends.store import codec, schema
+from netwright.backends.store.lock import hold
+from netwright.errors import BackendError, Refused
+from netwright.model.loan import Loan
+from netwright.ports import Commit, Journal, Trial
+
+T = TypeVar("T")
+
+BUSY_SECONDS = 30.0
+"""How long SQLite waits for another connection's write, which takes milliseconds."""
+
+
+class SqliteStore:
+    """The Store port. Usable from any thread; each process opens its own.
+
+    Every method raises BackendError (the folder or the disk refuses, the file is damaged) or Refused (the database is a
+    newer version's), each with a hint.
+    """
+
+    def __init__(self, folder: str) -> None:
+        self._folder = Path(folder).absolute()
+        self._file = self._folder / "state.db"
+        self._connection: sqlite3.Connection | None = None
+        self._turn = threading.RLock()
+
+    @contextmanager
+    def lock(self, *, wait: bool, waiting: Callable[[str], None]) -> Iterator[None]:
+        """Hold the state for one change; see `lock.hold` for what `waiting` is told. Raises Busy."""
+        with self._explained():
+            self._make_folder()
+            guard: AbstractContextManager[None] = hold(str(self._folder / "lock"), wait=wait, waiting=waiting)
+            guard.__enter__()
+        try:
+            yield
+        finally:
+            guard.__exit__(None, None, None)
+
+    def commits(self) -> Mapping[str, Commit]:
+        rows = self._rows("SELECT stack, spec, source, committed_at, digest FROM commits ORDER BY stack")
+        return {
+            stack: Commit(stack=stack, spec=spec, source=source, committed_at=at, digest=digest) for stack, spec, source, at, digest in rows
+        }
+
+    def leases(self, stack: str) -> Mapping[str, str]:
+        for (text,) in self._rows("SELECT leases FROM commits WHERE stack = ?", stack):
+            return self._read(codec.load_texts, text)
+        return {}
+
+    def fingerprints(self, stack: str) -> Mapping[str, str]:
+        for (text,) in self._rows("SELECT fingerprints FROM commits WHERE stack = ?", stack):
+            return self._read(codec.load_texts, text)
+        return {}
+
+    def loans(self, stack: str | None = None) -> Mapping[str, tuple[Loan, ...]]:
+        rows = self._rows("SELECT stack, loans FROM loans WHERE ?1 IS NULL OR stack = ?1 ORDER BY stack", stack)
+        return {name: self._read(codec.load_loans, text) for name, text in rows}
+
+    def journals(self) -> Mapping[str, Journal]:
+        rows = self._rows("SELECT stack, spec, source, started_at, claims, leases FROM journals ORDER BY stack")
+        return {
+            stack: Journal(
+                stack=stack,
+                spec=spec,
+                source=source,
+                started_at=at,
+                claims=self._read(codec.load_claims, claims),
+                leases=self._read(codec.load_texts, leases),
+            )
+            for stack, spec, source, at, claims, leases in rows
+        }
+
+    def trials(self) -> Mapping[str, Trial]:
+        rows = self._rows("SELECT stack, spec, source, deadline FROM trials ORDER BY stack")
+        return {stack: Trial(stack=stack, spec=spec, source=source, deadline=deadline) for stack, spec, source, deadline in rows}
+
+    def begin(self, journal: Journal, loans: Sequence[Loan]) -> None:
+        """Durable on return. A journal that the stack has already is replaced; a loan that it has already is kept once."""
+        with self._transaction() as database:
+            database.execute(
+                "INSERT OR REPLACE INTO journals (stack, spec, source, started_at, claims, leases) VALUES (?, ?, ?, ?, ?, ?)",
+                (
+                    journal.stack,
+                    journal.spec,
+                    journal.source,
+                    journal.started_at,
+                    codec.dump_claims(journal.claims),
+                    codec.dump_texts(journal.leases),
+                ),
+            )
+            known: tuple[Loan, ...] = ()
+            for (text,) in database.execute("SELECT loans FROM loans WHERE stack = ?", (journal.stack,)):
+                known = self._read(codec.load_loans, text)
+            _write_loans(database, journal.stack, tuple(dict.fromkeys((*known, *loans))))
+
+    def commit(
+        self, stack: str, commit: Commit | None, *, leases: Mapping[str, str], loans: Sequence[Loan], fingerprints: Mapping[str, str]
+    ) -> None:
+        """All of it or nothing, durable on return. `commit` None: no row of the stack is left, its trial included."""
+        with self._transaction() as database:
+            if commit is None:
+                for table in schema.TABLES:
+                    database.execute(f"DELETE FROM {table} WHERE stack = ?", (stack,))  # noqa: S608 - a name of ours
+                return
+            database.execute(
+                "INSERT OR REPLACE INTO commits (stack, spec, source, committed_at, digest, leases, fingerprints) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (
+                    stack,
+                    commit.spec,
+                    commit.source,
+                    commit.committed_at,
+                    commit.digest,
+                    codec.dump_texts(leases),
+                    codec.dump_texts(fingerprints),
+                ),
+            )
+            _write_loans(database, stack, tuple(loans))
+            database.execute("DELETE FROM journals WHERE stack = ?", (stack,))
+
+    def set_trial(self, stack: str, trial: Trial | None) -> None:
+        with self._transaction() as database:
+            database.execute("DELETE FROM trials WHERE stack = ?", (stack,))
+            if trial is not None:
+                database.execute(
+                    "INSERT INTO trials (stack, spec, source, deadline) VALUES (?, ?, ?, ?)",
+                    (stack, trial.spec, trial.source, trial.deadline),
+                )
+
+    def close(self) -> None:
+        with self._turn:
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
+
+    def _rows(self, query: str, *values: str | None) -> list[tuple[Any, ...]]:
+        with self._turn, self._explained():
+            database = self._open(create=False)
+            return [] if database is None else database.execute(query, values).fetchall()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with self._turn, self._explained():
+            database = self._open(create=True)
+            assert database is not None  # noqa: S101 - create=True
+            database.execute("BEGIN IMMEDIATE")
+            try:
+                yield database
+                database.execute("COMMIT")
+            except BaseException:
+                if database.in_transaction:
+                    database.execute("ROLLBACK")
+                raise
+
+    def _open(self, *, create: bool) -> sqlite3.Connection | None:
+        """The connection; None where there is no database and none shall be made."""
+        if self._connection is None:
+            if not create and not self._exists():
+                return None
+            self._make_folder()
+            self._refuse_newer()
+            self._connection = self._connect()
+        return self._connection
+
+    def _exists(self) -> bool:
+        try:
+            return self._file.stat().st_size > 0
+        except FileNotFoundError:
+            return False
+
+    def _make_folder(self) -> None:
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def _refuse_newer(self) -> None:
+        """Looked up through a connection that cannot write: a newer version's file stays byte for byte as it is."""
+        if not self._exists():
+            return
+        probe = sqlite3.connect(f"{self._file.as_uri()}?mode=ro", uri=True, timeout=BUSY_SECONDS, isolation_level=None)
+        try:
+            version = schema.version(probe)
+        finally:
+            probe.close()
+        if version > len(schema.MIGRATIONS):
+            raise Refused(
+                f"The state in {self._file} was written by a newer Netwright: it has version {version}, "
+                f"this one knows up to {len(schema.MIGRATIONS)}. It was left as it is.",
+                hint="install that Netwright again, or set NETWRIGHT_STATE to another folder",
+            )
+
+    def _connect(self) -> sqlite3.Connection:
+        os.close(os.open(self._file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        # Turns are taken by self._turn; SQLite itself would refuse a second thread.
+        connection = sqlite3.connect(self._file, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+        try:
+            if schema.version(connection) < len(schema.MIGRATIONS):
+                # Changing to WAL does not wait for others as a transaction does: one at a time here.
+                with _alone(self._folder):
+                    connection.execute("PRAGMA journal_mode = WAL")
+                    schema.migrate(connection)
+            connection.execute("PRAGMA synchronous = FULL")
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _read(self, load: Callable[[str], T], text: str) -> T:
+        try:
+            return load(text)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise self._damaged(f"a row that does not read: {error}") from error
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Turn what the disk and SQLite say into a sentence with a way out."""
+        try:
+            yield
+        except OSError as error:
+            raise self._unusable(error.strerror or str(error)) from error
+        except sqlite3.OperationalError as error:
+            # The primary result codes (https://www.sqlite.org/rescode.html) that mean a damaged file come as DatabaseError.
+            raise self._unusable(str(error)) from error
+        except sqlite3.DatabaseError as error:
+            raise self._damaged(str(error)) from error
+
+    def _unusable(self, reason: str) -> BackendError:
+        return BackendError(
+            f"The state folder {self._folder} cannot be used: {reason}.",
+            hint="run as root, or set NETWRIGHT_STATE to a folder that you may write to and that has room",
+        )
+
+    def _damaged(self, reason: str) -> BackendError:
+        return BackendError(
+            f"The state in {self._file} is damaged: {reason}.",
+            hint=f"put a backup in its place, or move it away (mv {self._file} {self._file}.damaged, likewise -wal and -shm) and apply each "
+            "file again: what a stack made carries its mark and is known again; how borrowed NICs and sysctls were before is lost",
+        )
+
+
+def _write_loans(database: sqlite3.Connection, stack: str, loans: tuple[Loan, ...]) -> None:
+    database.execute("DELETE FROM loans WHERE stack = ?", (stack,))
+    if loans:
+        database.execute("INSERT INTO loans (stack, loans) VALUES (?, ?)", (stack, codec.dump_loans(loans)))
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Hold flock(2) on the folder itself, so that it never stands in the way of `lock`."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,51 @@
+"""The database's tables, as the steps that lead to them.
+
+A step is never edited once it was released: a change is a new step at the end. `PRAGMA user_version` is the number of
+steps that a database has seen.
+
+    commits    a stack as last committed, with the addresses it has given out (leases) and, for each of its tables'
+               digests, the listing the kernel showed when it was loaded (fingerprints)
+    loans      what the stack has changed but does not own, as it was before
+    journals   a run that has begun and is not committed
+    trials     an `apply --confirm` that nobody has confirmed yet
+"""
+
+from __future__ import annotations
+
+import sqlite3
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (
+    (
+        """CREATE TABLE commits (
+            stack TEXT PRIMARY KEY, spec TEXT NOT NULL, source TEXT NOT NULL, committed_at REAL NOT NULL, digest TEXT NOT NULL,
+            leases TEXT NOT NULL, fingerprints TEXT NOT NULL)""",
+        "CREATE TABLE loans (stack TEXT PRIMARY KEY, loans TEXT NOT NULL)",
+        """CREATE TABLE journals (
+            stack TEXT PRIMARY KEY, spec TEXT, source TEXT NOT NULL, started_at REAL NOT NULL,
+            claims TEXT NOT NULL, leases TEXT NOT NULL)""",
+        """CREATE TABLE trials (
+            stack TEXT PRIMARY KEY, spec TEXT, source TEXT NOT NULL, deadline REAL NOT NULL)""",
+    ),
+)
+
+TABLES = ("commits", "loans", "journals", "trials")
+
+
+def version(connection: sqlite3.Connection) -> int:
+    """How many steps this database has seen; 0: it is new."""
+    (number,) = connection.execute("PRAGMA user_version").fetchone()
+    return int(number)
+
+
+def migrate(connection: sqlite3.Connection) -> None:
+    """Take the steps that are missing, all in one transaction. The connection is in autocommit mode, WAL and alone."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        for step in MIGRATIONS[version(connection) :]:
+            for statement in step:
+                connection.execute(statement)
+        connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
