@@ -1,0 +1,120 @@
+"""The Docker Engine's JSON → the model (Docker Engine API 1.24 and later, /networks and /containers).
+
+Shapes are those of the API's `Network`, `ContainerSummary` and `ContainerInspectResponse`. Engines leave out what is empty, or send
+null or "" for it: all three are read as "not there".
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from netwright.errors import DockerError
+from netwright.model.address import canonical
+from netwright.model.docker import STACK_LABEL, Attachment, Container, DockerNetwork, DockerSubnet, PortBinding
+
+BRIDGE_NAME = "com.docker.network.bridge.name"
+_ID_DIGITS = 12
+"""So many of the network's id stand in the name of a bridge that was given none (moby: libnetwork/drivers/bridge)."""
+
+Answer = Mapping[str, Any]
+
+
+class Unreachable(DockerError):
+    """No answer came. The message says from where, to what, and why not."""
+
+
+def network(answer: Answer, used_by: Iterable[str]) -> DockerNetwork:
+    """One of /networks. `used_by`: the containers on it, which the list does not tell."""
+    options = dict(answer.get("Options") or {})
+    labels = dict(answer.get("Labels") or {})
+    pools = (answer.get("IPAM") or {}).get("Config") or ()
+    driver = answer.get("Driver") or ""
+    return DockerNetwork(
+        name=answer["Name"],
+        driver=driver,
+        owner=labels.get(STACK_LABEL),
+        subnets=tuple(_subnet(pool) for pool in pools if pool.get("Subnet")),
+        internal=bool(answer.get("Internal")),
+        ipv6=bool(answer.get("EnableIPv6")),
+        options=options,
+        labels=labels,
+        id=answer["Id"],
+        bridge=(options.get(BRIDGE_NAME) or f"br-{answer['Id'][:_ID_DIGITS]}") if driver == "bridge" else None,
+        used_by=tuple(sorted(used_by)),
+    )
+
+
+def container(summary: Answer, inspected: Answer | None, names: Mapping[str, str]) -> Container:
+    """One of /containers/json; `inspected`: what /containers/ID/json says of it if it runs. `names`: network id → name.
+
+    The pid and the addresses of a running container are of one answer, so that they are of one run of it.
+    """
+    told = inspected or summary
+    pid = (inspected or {}).get("State", {}).get("Pid") or 0
+    endpoints = (told.get("NetworkSettings") or {}).get("Networks") or {}
+    attachments = {
+        name: _attachment(name, endpoint or {}, running=pid > 0)
+        for key, endpoint in endpoints.items()
+        if (name := names.get((endpoint or {}).get("NetworkID") or key, key))
+    }
+    return Container(
+        name=container_name(summary),
+        id=summary["Id"],
+        pid=pid,
+        attachments=attachments,
+        bindings=tuple(sorted({_binding(port) for port in summary.get("Ports") or () if port.get("PublicPort")}, key=str)),
+        labels=dict(summary.get("Labels") or {}),
+        host_network=(summary.get("HostConfig") or {}).get("NetworkMode") == "host",
+    )
+
+
+def container_name(summary: Answer) -> str:
+    """`/web` is its name; `/db/web` is what it is called by a container that links to it."""
+    names: list[str] = [name.removeprefix("/") for name in summary.get("Names") or ()]
+    return next((name for name in names if "/" not in name), summary["Id"][:_ID_DIGITS])
+
+
+def _subnet(pool: Answer) -> DockerSubnet:
+    return DockerSubnet(
+        subnet=_prefix(pool["Subnet"]),
+        gateway=_ip(pool.get("Gateway")),
+        ip_range=_prefix(pool["IPRange"]) if pool.get("IPRange") else None,
+        reserved={name: _ip(address) or address for name, address in sorted((pool.get("AuxiliaryAddresses") or {}).items())},
+    )
+
+
+def _attachment(name: str, endpoint: Answer, *, running: bool) -> Attachment:
+    """A container that does not run has no addresses; those that it asked for are the ones it will have."""
+    asked = endpoint.get("IPAMConfig") or {}
+    ipv4, ipv6 = endpoint.get("IPAddress"), endpoint.get("GlobalIPv6Address")
+    if not running:
+        ipv4, ipv6 = asked.get("IPv4Address"), asked.get("IPv6Address")
+    return Attachment(
+        network=name,
+        ipv4=_ip(ipv4),
+        ipv6=_ip(ipv6),
+        gateway4=_ip(endpoint.get("Gateway")),
+        gateway6=_ip(endpoint.get("IPv6Gateway")),
+    )
+
+
+def _binding(port: Answer) -> PortBinding:
+    return PortBinding(
+        protocol=port.get("Type") or "tcp",
+        host_ip=_ip(port.get("IP")) or "0.0.0.0",  # noqa: S104 - read, not bound
+        host_port=port["PublicPort"],
+        container_port=port["PrivatePort"],
+    )
+
+
+def _ip(text: str | None) -> str | None:
+    """Canonical, without the length that some engines put behind an IPv6 gateway."""
+    return canonical(ipaddress.ip_address(text.partition("/")[0])) if text else None
+
+
+def _prefix(text: str) -> str:
+    """Canonical; Docker keeps a subnet as it was typed, with bits behind its length too."""
+    prefix = ipaddress.ip_network(text, strict=False)
+    return f"{canonical(prefix.network_address)}/{prefix.prefixlen}"

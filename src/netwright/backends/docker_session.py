@@ -1,0 +1,181 @@
+"""A conversation with one Docker Engine, through the Docker SDK's low-level client.
+
+The engine takes the beginning of an id for a name: where no container is called `db`, `db` stands for one whose id starts so. Names are
+therefore looked up first, and what is changed is named by its whole id.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from docker import APIClient
+from docker.constants import MINIMUM_DOCKER_API_VERSION
+from docker.errors import APIError, DockerException, NotFound
+from docker.types import IPAMConfig, IPAMPool
+from docker.utils import kwargs_from_env
+from requests.exceptions import RequestException, Timeout
+from urllib3.exceptions import HTTPError
+
+from netwright.backends.docker_answers import Answer, Unreachable, container, network
+from netwright.errors import DockerError
+from netwright.model.docker import STACK_LABEL, Attachment, DockerNetwork, DockerState
+
+PATIENCE_SECONDS = 60
+"""For one answer. Removing a network or disconnecting a container can take an engine some seconds on a busy host."""
+START_IT = "`systemctl start docker` starts it; Debian's package is docker.io; $NETWRIGHT_DOCKER or $DOCKER_HOST says where another one is"
+LOOK_AGAIN = "run the same command again: it looks anew"
+WITH_A_PROCESS = frozenset({"running", "paused"})
+"""The states of a container that has a network namespace to enter."""
+
+
+class DockerSession:
+    """Every method raises Unreachable where the engine does not answer, and DockerError where it refuses."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        with self._asking("say its version"):
+            where = kwargs_from_env(environment={**os.environ, "DOCKER_HOST": url})
+            # Engines refuse clients that are too new or too old: /version alone is answered to all, and says what to speak.
+            first = APIClient(version=MINIMUM_DOCKER_API_VERSION, timeout=PATIENCE_SECONDS, **where)
+            try:
+                spoken = first.version(api_version=False)
+            finally:
+                first.close()
+            self._version: str = spoken.get("Version", "")
+            self._client = APIClient(version=spoken["ApiVersion"], timeout=PATIENCE_SECONDS, **where)
+
+    def close(self) -> None:
+        self._client.close()
+
+    def observe(self) -> DockerState:
+        """Two lists, and one inspection for each container that runs: no list tells its pid."""
+        with self._asking("list its networks and containers"):
+            listed = self._client.networks()
+            names = {answer["Id"]: answer["Name"] for answer in listed}
+            containers = [
+                container(summary, self._inspect(summary["Id"]) if summary.get("State") in WITH_A_PROCESS else None, names)
+                for summary in self._client.containers(all=True)
+            ]
+        users: dict[str, list[str]] = {}
+        for one in containers:
+            for name in one.attachments:
+                users.setdefault(name, []).append(one.name)
+        # Engines before 25 let two networks have one name: the one that a stack owns is the one to be seen.
+        listed.sort(key=lambda answer: STACK_LABEL in (answer.get("Labels") or {}))
+        return DockerState(
+            version=self._version,
+            networks={answer["Name"]: network(answer, users.get(answer["Name"], ())) for answer in listed},
+            containers={one.name: one for one in containers},
+        )
+
+    def create(self, wanted: DockerNetwork) -> None:
+        """Make a network; one that has its name already is in the way."""
+        pools = [
+            IPAMPool(subnet=pool.subnet, gateway=pool.gateway, iprange=pool.ip_range, aux_addresses=dict(pool.reserved) or None)
+            for pool in wanted.subnets
+        ]
+        with self._asking(f"make the network {wanted.name}"):
+            self._client.create_network(
+                wanted.name,
+                driver=wanted.driver,
+                options=dict(wanted.options),
+                ipam=IPAMConfig(pool_configs=pools) if pools else None,
+                check_duplicate=True,
+                internal=wanted.internal,
+                labels={**wanted.labels, **({STACK_LABEL: wanted.owner} if wanted.owner else {})},
+                enable_ipv6=wanted.ipv6,
+            )
+
+    def remove(self, name: str) -> None:
+        """Remove a network that carries our label; one that is gone already is no error."""
+        with self._asking(f"remove the network {name}"):
+            found = self._find_network(name, ours=True)
+            if found is not None:
+                with suppress(NotFound):
+                    self._client.remove_network(found)
+
+    def connect(self, name: str, attachment: Attachment) -> None:
+        """Put a container, running or stopped, on a network."""
+        address = " and ".join(ip for ip in (attachment.ipv4, attachment.ipv6) if ip)
+        with self._asking(f"connect the container {name} to the network {attachment.network}" + (f" with {address}" if address else "")):
+            on = self._find_network(attachment.network)
+            if on is None:
+                raise DockerError(f"the Docker network {attachment.network} is not there any more", hint=LOOK_AGAIN)
+            found = self._find_container(name)
+            if found is None:
+                raise DockerError(f"the container {name} is not there any more", hint=LOOK_AGAIN)
+            self._client.connect_container_to_network(found["Id"], on, ipv4_address=attachment.ipv4, ipv6_address=attachment.ipv6)
+
+    def disconnect(self, name: str, network_name: str) -> None:
+        """Take a container off a network; one that is not on it, or gone, is no error."""
+        with self._asking(f"disconnect the container {name} from the network {network_name}"):
+            on, found = self._find_network(network_name), self._find_container(name)
+            if on is None or found is None:
+                return
+            endpoints = found["NetworkSettings"]["Networks"] or {}
+            if network_name in endpoints or any((endpoint or {}).get("NetworkID") == on for endpoint in endpoints.values()):
+                with suppress(NotFound):
+                    self._client.disconnect_container_from_network(found["Id"], on)
+
+    def _find_network(self, name: str, *, ours: bool = False) -> str | None:
+        """The id of the network that is called exactly so (and carries our label): the engine's own filter takes any part of a name."""
+        answers: list[Answer] = self._client.networks(names=[name])
+        return next(
+            (answer["Id"] for answer in answers if answer["Name"] == name and (not ours or STACK_LABEL in (answer.get("Labels") or {}))),
+            None,
+        )
+
+    def _find_container(self, name: str) -> Answer | None:
+        """The container that is called exactly so, or has this id."""
+        answer = self._inspect(name)
+        return answer if answer is not None and name in {answer["Name"].removeprefix("/"), answer["Id"]} else None
+
+    def _inspect(self, name: str) -> Answer | None:
+        try:
+            answer: Answer = self._client.inspect_container(name)
+        except NotFound:
+            return None
+        return answer
+
+    @contextmanager
+    def _asking(self, words: str) -> Iterator[None]:
+        """Turns what comes instead of an answer into a sentence; `words` stand behind "would not" and "did not"."""
+        try:
+            yield
+        except APIError as error:
+            said = str(error.explanation or error).strip()
+            raise DockerError(f"the Docker Engine would not {words}: {said}", hint=_hint(said)) from error
+        except (DockerException, RequestException, HTTPError, OSError) as error:
+            raise Unreachable(f"the Docker Engine at {self.url} did not {words}: {_reason(error)}", hint=START_IT) from error
+
+
+def _hint(said: str) -> str | None:
+    """What a person can do about the engine's commonest refusals."""
+    low = said.lower()
+    if "active endpoints" in low:
+        return "containers are on it: `docker network inspect` names them; disconnect or remove them first"
+    if "address already in use" in low:
+        return "another container has this address, or Docker keeps it for something else: choose another"
+    if "pool overlaps" in low or "conflicts with network" in low or "non-overlapping" in low:
+        return "another Docker network has a part of this subnet, or the same bridge: `docker network ls` lists them"
+    return None
+
+
+def _reason(error: BaseException) -> str:
+    """The words of the system call that failed, which the libraries wrap several times; else the outermost words."""
+    waiting: list[Any] = [error]
+    seen: list[Any] = []
+    while waiting:
+        one = waiting.pop(0)
+        if not isinstance(one, BaseException) or one in seen:
+            continue
+        seen.append(one)
+        if isinstance(one, Timeout | TimeoutError):
+            return f"no answer within {PATIENCE_SECONDS} seconds"
+        if isinstance(one, OSError) and one.strerror:
+            return one.strerror[0].lower() + one.strerror[1:]
+        waiting += (*one.args, getattr(one, "reason", None), one.__cause__, one.__context__)
+    return str(error)
