@@ -11,7 +11,7 @@ from netwright.firewall.intents import BridgeNetwork, Intents
 from netwright.model.address import family
 from netwright.model.docker import Attachment, DockerNetwork
 from netwright.model.firewall import ForeignChain, ForeignRules, ForwardFilter
-from netwright.model.netns import HOST, NetnsKind, NetnsRef
+from netwright.model.netns import HOST, NetnsRef
 from netwright.model.state import Desired, Namespace, State
 from netwright.resolve.docker_network import desired_network
 from netwright.resolve.endpoint import Endpoint, Holder, holders, resolve_endpoints
@@ -105,6 +105,9 @@ def _namespaces(
     addresses = resolve_addresses(endpoints, networks)
     routes = resolve_routes(holding, endpoints)
     by_netns = {holder.netns: holder for holder in holding}
+    interfaces: dict[NetnsRef, list[Endpoint]] = {}
+    for endpoint in endpoints:
+        interfaces.setdefault(endpoint.netns, []).append(endpoint)
     refs = dict.fromkeys([*by_netns, *links, *addresses, *published.routes])
     gateways = frozenset(
         family(subnet.prefix)
@@ -124,7 +127,7 @@ def _namespaces(
             addresses=frozenset(addresses.get(ref, ())),
             routes=frozenset(routes.get(ref, set()) | published.routes.get(ref, set())),
             rules=frozenset(published.rules.get(ref, ())),
-            sysctls=_sysctls(holder, ref, families, gateways, published, endpoints) if holder is not None else {},
+            sysctls=_sysctls(holder, families, gateways, published, interfaces.get(ref, [])) if holder is not None else {},
             table=compile_table(document.spec.name, intents[ref]) if ref in intents else None,
             files=_files(document, holder) if holder is not None and holder.owned else {},
         )
@@ -133,19 +136,19 @@ def _namespaces(
 
 def _sysctls(
     holder: Holder,
-    ref: NetnsRef,
     families: frozenset[int],
     gateways: frozenset[int],
     published: Published,
     endpoints: list[Endpoint],
 ) -> dict[str, str]:
+    ref = holder.netns
     publishes = frozenset(family(p.target) for p in published.publishes.get(ref, ()))
     wanted: dict[str, str] = {}
     if holder.owned:
         # An interface that comes up speaks IPv6 unasked (MLD, router solicitations): with many on a bridge that is most of the work.
         wanted[NO_IPV6] = "0" if 6 in families else "1"
     for endpoint in endpoints if 6 in families else ():
-        if endpoint.netns == ref and endpoint.address(6):
+        if endpoint.address(6):
             wanted[f"net.ipv6.conf.{endpoint.interface.replace('.', '/')}.disable_ipv6"] = "0"
     wanted |= forwarding(
         holder, families, gateway_families=gateways if ref == HOST else frozenset(), publishes=publishes
@@ -204,8 +207,3 @@ def _attachments(document: Document, networks: dict[str, Network], facts: Facts,
                     ipv6=next((a for a in addresses if family(a) == 6), None),
                 )
     return wanted
-
-
-def container_refs(desired: Desired) -> frozenset[NetnsRef]:
-    """The containers whose namespaces a stack works in."""
-    return frozenset(ref for ref in desired.state.namespaces if ref.kind is NetnsKind.CONTAINER)

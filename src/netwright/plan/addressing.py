@@ -1,0 +1,145 @@
+"""Addresses, routes and policy rules of one namespace, desired against observed."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import replace
+
+from netwright.model.address import family, network_of
+from netwright.model.link import LinkKey
+from netwright.model.netns import NetnsKind
+from netwright.model.operation import AddAddress, AddRoute, AddRule, AnyOperation, RemoveAddress, RemoveRoute, RemoveRule
+from netwright.model.route import PROTOCOL, Address, Route
+from netwright.model.state import Namespace
+from netwright.plan.draft import Draft, Step
+from netwright.plan.links import LinkPlan
+
+
+def plan_addressing(
+    wanted: Namespace, there: Namespace | None, earlier: Namespace, links: LinkPlan, draft: Draft
+) -> list[AnyOperation]:
+    """The operations that configure the namespace, in order; what is withdrawn beforehand goes into the draft.
+
+    New addresses come before old ones go: with an interface's last address the kernel drops the routes through it.
+    """
+    ref = wanted.ref
+    observed = there or Namespace(ref=ref)
+    alive = [a for a in observed.addresses if not _gone(LinkKey(ref, a.dev), links)]
+    have = {address.key: address for address in alive}
+    unwanted = _withdrawn(wanted, earlier, have)
+    operations: list[AnyOperation] = []
+    added = sorted((a for a in wanted.addresses if a.key not in have), key=_address_order)
+    operations += [AddAddress(netns=ref, address=a, why="in the file, not on the interface") for a in added]
+    operations += [RemoveAddress(netns=ref, address=a, why="in the file no more") for a in unwanted]
+    if unwanted:
+        # With a primary address the kernel drops the others of its subnet: put them back, also those just added.
+        operations += [
+            AddAddress(netns=ref, address=a, why=f"goes when {u.cidr} goes")
+            for u in unwanted
+            for a in sorted(wanted.addresses, key=_address_order)
+            if a.dev == u.dev and family(a.cidr) == 4 and network_of(a.cidr) == network_of(u.cidr)
+        ]
+    shaken = {address.dev for address in unwanted}
+    return operations + _routes(wanted, observed, earlier, links, shaken, draft) + _rules(wanted, observed, earlier)
+
+
+def _gone(key: LinkKey, links: LinkPlan) -> bool:
+    return key in links.fresh or key in links.doomed
+
+
+def _address_order(address: Address) -> tuple[str, int, bytes]:
+    return (address.dev, family(address.cidr), ipaddress.ip_interface(address.cidr).ip.packed)
+
+
+def _withdrawn(wanted: Namespace, earlier: Namespace, have: dict[tuple[str, str, str | None], Address]) -> list[Address]:
+    keep = {address.key for address in wanted.addresses}
+    return sorted((have[a.key] for a in earlier.addresses if a.key in have and a.key not in keep), key=_address_order)
+
+
+def _routes(
+    wanted: Namespace, observed: Namespace, earlier: Namespace, links: LinkPlan, shaken: set[str], draft: Draft
+) -> list[AnyOperation]:
+    ref = wanted.ref
+    alive = [r for r in observed.routes if r.dev is None or not _gone(LinkKey(ref, r.dev), links)]
+    operations: list[AnyOperation] = []
+    kept: set[Route] = set()
+    for route in sorted(wanted.routes, key=_route_order):
+        have = next((r for r in alive if _same(route, r)), None)
+        if have is None:
+            rival = _rival(route, alive, wanted)
+            if rival is not None and not _ours(rival, wanted, earlier):
+                draft.refused.append(f"{ref} already has a route to {_to(route)} via {rival.via or rival.dev}, which is not Netwright's")
+                continue
+            operations.append(AddRoute(netns=ref, route=route, why="in the file, not in the table"))
+            continue
+        kept.add(have)
+        changed = _changed(route, have)
+        if changed and have.protocol == route.protocol:
+            operations += [
+                RemoveRoute(netns=ref, route=have, why=f"its {changed} is not as in the file"),
+                AddRoute(netns=ref, route=route, why=f"its {changed} is not as in the file"),
+            ]
+        elif have.dev in shaken:
+            # The kernel may have dropped it together with the address that was removed.
+            operations += [
+                RemoveRoute(netns=ref, route=have, why="goes when an address goes"),
+                AddRoute(netns=ref, route=have, why="goes when an address goes"),
+            ]
+    unwanted = [r for r in alive if r not in kept and _ours(r, wanted, earlier)]
+    draft.add(
+        Step.WITHDRAW,
+        *(RemoveRoute(netns=ref, route=r, why="in the file no more") for r in sorted(unwanted, key=_route_order, reverse=True)),
+    )
+    return operations
+
+
+def _to(route: Route) -> str:
+    return "everywhere" if route.to in ("0.0.0.0/0", "::/0") else route.to
+
+
+def _route_order(route: Route) -> tuple[bool, str, str, int, str]:
+    # What is reached directly comes first: a next hop must be reachable when its route is added.
+    return (route.via is not None, route.to, route.via or "", route.table, route.dev or "")
+
+
+def _same(want: Route, have: Route) -> bool:
+    return want.key == have.key if want.dev is not None else want.key == replace(have, dev=None).key
+
+
+def _rival(route: Route, alive: list[Route], wanted: Namespace) -> Route | None:
+    """A route that stands where this one shall: IPv4 keeps one for each destination, metric and table."""
+    if family(route.to) == 6:
+        return None
+    others = [r for r in alive if (r.to, r.table, r.metric or 0) == (route.to, route.table, route.metric or 0)]
+    return next((r for r in others if not any(_same(w, r) for w in wanted.routes)), None)
+
+
+def _ours(route: Route, wanted: Namespace, earlier: Namespace) -> bool:
+    """In a namespace that we made every route with our protocol number is ours; elsewhere only what we are known to have put there."""
+    if route.protocol != PROTOCOL:
+        return False
+    owner = wanted.owner or earlier.owner
+    if wanted.ref.kind is NetnsKind.NAMED and owner is not None:
+        return True
+    return any(_same(e, route) for e in earlier.routes)
+
+
+def _changed(want: Route, have: Route) -> str | None:
+    for name in ("source", "mtu", "scope"):
+        value = getattr(want, name)
+        if value is not None and value != getattr(have, name):
+            return name
+    return "onlink" if want.onlink and not have.onlink else None
+
+
+def _rules(wanted: Namespace, observed: Namespace, earlier: Namespace) -> list[AnyOperation]:
+    ref = wanted.ref
+    ours_whole = ref.kind is NetnsKind.NAMED and (wanted.owner or earlier.owner) is not None
+    unwanted = [
+        r for r in observed.rules if r.protocol == PROTOCOL and r not in wanted.rules and (ours_whole or r in earlier.rules)
+    ]
+    missing = wanted.rules - observed.rules
+    return [
+        *(RemoveRule(netns=ref, rule=r, why="in the file no more") for r in sorted(unwanted, key=repr)),
+        *(AddRule(netns=ref, rule=r, why="leads replies back to the publisher") for r in sorted(missing, key=repr)),
+    ]

@@ -1,0 +1,72 @@
+"""A plan in the making: operations are put into steps, and the steps make the order.
+
+What goes away goes first (from the outside in: rules, then links, then namespaces), so that names and addresses are free again;
+then comes what is new (from the inside out). Ports are opened last.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+from netwright.model.link import LinkKey
+from netwright.model.loan import Loan
+from netwright.model.netns import NetnsRef
+from netwright.model.operation import AnyOperation, Plan
+from netwright.model.state import Claims
+
+
+class Step(IntEnum):
+    """In this order. Within CONFIGURE the operations of one namespace stand together: they go out in one batch."""
+
+    CLOSE = 1
+    """Take away our tables and rules, where they are wanted no more."""
+    DISCONNECT = 2
+    WITHDRAW = 3
+    """Rules, routes and addresses in namespaces that stay."""
+    DELETE_LINKS = 4
+    RETURN = 5
+    """NICs go home, before the namespace they were in is deleted."""
+    DELETE_FILES = 6
+    DELETE_NETNS = 7
+    DELETE_NETWORKS = 8
+    CREATE_NETWORKS = 9
+    CREATE_NETNS = 10
+    CREATE_LINKS = 11
+    BORROW = 12
+    CONFIGURE = 13
+    CONNECT = 14
+    NAME = 15
+    OPEN = 16
+    """Our tables and rules."""
+    FORGET = 17
+    """Connections through ports that were closed or moved."""
+    FORWARD = 18
+    """Forwarding is turned on when the rules stand."""
+
+
+@dataclass(slots=True)
+class Draft:
+    """Collects operations, conflicts, loans and claims."""
+
+    stack: str
+    refused: list[str] = field(default_factory=list)
+    loans: list[Loan] = field(default_factory=list)
+    claimed_netns: set[NetnsRef] = field(default_factory=set)
+    claimed_links: set[LinkKey] = field(default_factory=set)
+    claimed_networks: set[str] = field(default_factory=set)
+    _steps: dict[Step, list[AnyOperation]] = field(default_factory=dict)
+
+    def add(self, step: Step, *operations: AnyOperation) -> None:
+        """Behind what the step already holds."""
+        self._steps.setdefault(step, []).extend(operations)
+
+    def plan(self, waiting: tuple[str, ...]) -> Plan:
+        """The finished plan."""
+        operations = tuple(operation for step in sorted(self._steps) for operation in self._steps[step])
+        claims = Claims(
+            netns=frozenset(self.claimed_netns),
+            links=frozenset(self.claimed_links),
+            docker_networks=frozenset(self.claimed_networks),
+        )
+        return Plan(stack=self.stack, operations=operations, loans=tuple(self.loans), claims=claims, waiting=waiting)

@@ -1,0 +1,227 @@
+"""Links, desired against observed. Nothing here knows a kind: links answer for themselves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from graphlib import TopologicalSorter
+from typing import Iterator
+
+from netwright.model.link import Link, LinkKey, managed_fields
+from netwright.model.loan import NicLoan
+from netwright.model.netns import NetnsRef
+from netwright.model.operation import ChangeLink, CreateLink, DeleteLink, MoveLink
+from netwright.model.state import Desired, Namespace, State
+from netwright.plan.draft import Draft, Step
+
+_BORN_WITH = frozenset({"name", "mac", "mtu", "peer"})
+"""What a twin has from its birth; the rest is set afterwards."""
+
+
+@dataclass(slots=True)
+class LinkPlan:
+    """What the rest of the planner must know: which links are new or gone (their addresses and routes are, too)."""
+
+    fresh: set[LinkKey] = field(default_factory=set)
+    doomed: set[LinkKey] = field(default_factory=set)
+    configure: dict[NetnsRef, list[ChangeLink]] = field(default_factory=dict)
+
+
+def plan_links(desired: Desired, observed: State, doomed_netns: frozenset[NetnsRef], draft: Draft) -> LinkPlan:
+    """Puts creations, deletions and moves into the draft; changes come back, to be grouped by namespace."""
+    result = LinkPlan()
+    _doom(desired, observed, doomed_netns, draft, result)
+    for ref, namespace in desired.state.namespaces.items():
+        there = observed.namespaces.get(ref)
+        missing: dict[str, Link] = {}
+        for link in namespace.links.values():
+            have = there.links.get(link.name) if there else None
+            key = LinkKey(ref, link.name)
+            if link.innate:
+                _change(result, ref, link, have if key not in result.doomed else None, "in the file")
+            elif link.borrowed:
+                _borrow(desired, observed, ref, link, draft, result)
+            elif have is None or key in result.doomed:
+                missing[link.name] = link
+            else:
+                _change(result, ref, link, _freed(have, ref, result), "not as in the file")
+        result.fresh.update(LinkKey(ref, name) for name in missing)
+        draft.claimed_links.update(LinkKey(ref, name) for name in missing)
+    _create(desired, draft, result)
+    return result
+
+
+def _ours(link: Link, key: LinkKey, desired: Desired) -> bool:
+    return link.owner == desired.stack or key in desired.claims.links
+
+
+def _doom(desired: Desired, observed: State, doomed_netns: frozenset[NetnsRef], draft: Draft, result: LinkPlan) -> None:
+    """Which links must go: ours that nobody wants, and those that cannot become what is wanted. A twin goes with its twin."""
+    reasons: dict[LinkKey, str] = {}
+    for ref, there in observed.namespaces.items():
+        wanted = desired.state.namespaces.get(ref, Namespace(ref=ref)).links
+        for name, have in there.links.items():
+            if have.innate:
+                continue
+            key = LinkKey(ref, name)
+            want = wanted.get(name) if ref not in doomed_netns else None
+            if want is None or (want.borrowed and want.origin() != key):
+                if _ours(have, key, desired):
+                    reasons[key] = "in the file no more"
+                elif want is not None:
+                    draft.refused.append(f"{ref} already has an interface {name}; the NIC cannot have that name")
+            elif not _ours(have, key, desired) and not want.borrowed:
+                draft.refused.append(_taken(ref, name, have))
+            elif not want.borrowed and (why := _incompatible(want, have)):
+                reasons[key] = why
+    # A borrowed NIC that stands where it is wanted is nobody's to delete, whatever mark it carries.
+    for key in reasons:
+        twin = observed.namespaces[key.netns].links[key.name].twin()
+        if twin is not None:
+            result.doomed.add(twin)
+    result.doomed.update(reasons)
+    deleted: set[LinkKey] = set()
+    for key, why in reasons.items():
+        twin = observed.namespaces[key.netns].links[key.name].twin()
+        if twin in deleted or (key.netns in doomed_netns and _dies_elsewhere(twin, reasons, doomed_netns)):
+            continue
+        deleted.add(key)
+        draft.add(Step.DELETE_LINKS, DeleteLink(netns=key.netns, name=key.name, why=why))
+
+
+def _dies_elsewhere(twin: LinkKey | None, reasons: dict[LinkKey, str], doomed_netns: frozenset[NetnsRef]) -> bool:
+    """Its twin is deleted in a namespace that stays: one deletion is enough."""
+    return twin is not None and twin in reasons and twin.netns not in doomed_netns
+
+
+def _taken(ref: NetnsRef, name: str, have: Link) -> str:
+    if have.owner is not None:
+        return f"{ref} has an interface {name} of the stack {have.owner}"
+    return f"{ref} already has an interface {name}, and it is not Netwright's"
+
+
+def _incompatible(want: Link, have: Link) -> str | None:
+    if type(want) is not type(have):
+        return f"it is a {have.kind or 'plain link'}, and shall be a {want.kind}"
+    fixed = want.differences(have) & want.recreate_on
+    return f"{', '.join(sorted(fixed))} cannot change on a living link" if fixed else None
+
+
+def _freed(have: Link, ref: NetnsRef, result: LinkPlan) -> Link:
+    """A port whose bridge is deleted is a port no more."""
+    return replace(have, master="") if have.master and LinkKey(ref, have.master) in result.doomed else have
+
+
+def _change(result: LinkPlan, ref: NetnsRef, link: Link, have: Link | None, why: str) -> None:
+    fields = link.differences(have) if have is not None else _stated(link)
+    if fields:
+        before = have if have is not None and not link.innate else None
+        result.configure.setdefault(ref, []).append(
+            ChangeLink(netns=ref, link=link, fields=fields, before=before, why=_why(fields, why))
+        )
+
+
+def _why(fields: frozenset[str], why: str) -> str:
+    return "the mark that says whose it is" if fields == {"alias"} else why
+
+
+def _stated(link: Link) -> frozenset[str]:
+    return frozenset(name for name in managed_fields(type(link)) if getattr(link, name) is not None)
+
+
+def _borrow(desired: Desired, observed: State, ref: NetnsRef, link: Link, draft: Draft, result: LinkPlan) -> None:
+    origin = link.origin()
+    assert origin is not None
+    source = observed.namespaces.get(origin.netns)
+    have = source.links.get(origin.name) if source else None
+    if source is None or have is None:
+        draft.refused.append(f"the NIC {origin.name} is not in {origin.netns} any more")
+        return
+    key = LinkKey(ref, link.name)
+    lent = next((x for x in desired.nic_loans if _is_loan_of(x, origin, key)), None)
+    returning = lent is not None and LinkKey(lent.home, lent.name) == key and link.borrower is None
+    if lent is None:
+        draft.loans.append(_loan(key, origin, source, have))
+    if origin != key:
+        draft.add(
+            Step.RETURN if returning else Step.BORROW,
+            MoveLink(
+                source=origin.netns,
+                name=origin.name,
+                target=ref,
+                new_name=link.name,
+                alias=link.alias or "",
+                address_generation=lent.addrgenmode if returning and lent else None,
+                txqlen=lent.txqlen if returning and lent else None,
+                group=lent.group if returning and lent else None,
+                why="borrowed until the stack is destroyed" if not returning else "given back as it was",
+            ),
+        )
+        result.fresh.add(key)
+        result.doomed.add(origin)
+        have = replace(have, up=False, master="", alias=link.alias)
+    _change(result, ref, link, have, "given back as it was" if returning else "in the file")
+
+
+def _is_loan_of(loan: NicLoan, origin: LinkKey, key: LinkKey) -> bool:
+    return LinkKey(loan.netns, loan.new_name) in (origin, key) or LinkKey(loan.home, loan.name) in (origin, key)
+
+
+def _loan(key: LinkKey, origin: LinkKey, source: Namespace, have: Link) -> NicLoan:
+    seen = source.seen[origin.name]
+    return NicLoan(
+        home=origin.netns,
+        name=origin.name,
+        netns=key.netns,
+        new_name=key.name,
+        mac=have.mac or "",
+        permanent_mac=seen.permanent_mac,
+        mtu=have.mtu or 0,
+        up=bool(have.up),
+        master=have.master or "",
+        alias=have.alias or "",
+        txqlen=seen.txqlen,
+        group=seen.group,
+        addrgenmode=seen.addrgenmode,
+        addresses=tuple(sorted((a for a in source.addresses if a.dev == origin.name), key=lambda a: (a.dev, a.cidr))),
+        routes=tuple(sorted((r for r in source.routes if r.dev == origin.name), key=lambda r: (r.via or "", r.to, r.table))),
+    )
+
+
+def _create(desired: Desired, draft: Draft, result: LinkPlan) -> None:
+    made: set[LinkKey] = set()
+    for ref, link in _in_order(desired, result):
+        key = LinkKey(ref, link.name)
+        if key in made:
+            continue
+        made.add(key)
+        twin_key = link.twin()
+        twin = _twin(desired, twin_key)
+        if twin is not None and twin_key is not None:
+            made.add(twin_key)
+        draft.add(
+            Step.CREATE_LINKS,
+            CreateLink(netns=ref, link=link, twin=twin, twin_netns=twin_key.netns if twin and twin_key else None, why="in the file, not on the host"),
+        )
+        if twin is not None and twin_key is not None and (later := _stated(twin) - _BORN_WITH):
+            result.configure.setdefault(twin_key.netns, []).append(
+                ChangeLink(netns=twin_key.netns, link=twin, fields=later, why="its other end was just made")
+            )
+
+
+def _twin(desired: Desired, key: LinkKey | None) -> Link | None:
+    place = desired.state.namespaces.get(key.netns) if key else None
+    return place.links.get(key.name) if place and key else None
+
+
+def _in_order(desired: Desired, result: LinkPlan) -> Iterator[tuple[NetnsRef, Link]]:
+    """What others need first; of a pair, the end that needs something makes both."""
+    later: list[tuple[NetnsRef, Link]] = []
+    for ref, namespace in desired.state.namespaces.items():
+        missing = {n: x for n, x in namespace.links.items() if LinkKey(ref, n) in result.fresh and not x.borrowed}
+        if not any(link.needs() for link in missing.values()):
+            later.extend((ref, link) for link in missing.values())
+            continue
+        graph = {name: [need for need in link.needs() if need in missing] for name, link in missing.items()}
+        for name in TopologicalSorter(graph).static_order():
+            yield ref, missing[name]
+    yield from later

@@ -1,0 +1,93 @@
+"""The planner: plan(desired, observed) → operations. Pure: no socket, clock, file or log.
+
+It compares whole states and says what must happen, in which order and why. What cannot be reconciled with what others have
+on the host is refused here, all of it at once, before anything is touched.
+"""
+
+from __future__ import annotations
+
+from netwright.errors import Refused
+from netwright.model.netns import HOST, NetnsKind, NetnsRef
+from netwright.model.operation import AnyOperation, CreateNetns, DeleteNetns, Plan
+from netwright.model.state import Desired, Namespace, State
+from netwright.plan.addressing import plan_addressing
+from netwright.plan.docker import docker_operations
+from netwright.plan.draft import Draft, Step
+from netwright.plan.links import plan_links
+from netwright.plan.settings import plan_files, plan_foreign, plan_sysctls, plan_table
+
+
+def plan(desired: Desired, observed: State) -> Plan:
+    """What makes the host as desired. Raises Refused, naming every conflict, if something there is not ours to change."""
+    draft = Draft(stack=desired.stack)
+    doomed = _doomed_netns(desired, observed)
+    _check_netns(desired, observed, draft)
+    links = plan_links(desired, observed, doomed, draft)
+    for ref in _all(desired, observed):
+        wanted = desired.state.namespaces.get(ref, Namespace(ref=ref))
+        there = observed.namespaces.get(ref)
+        earlier = desired.earlier.namespaces.get(ref, Namespace(ref=ref))
+        plan_files(wanted, there, doomed=ref in doomed, draft=draft)
+        if ref in doomed:
+            draft.add(Step.DELETE_NETNS, DeleteNetns(netns=ref, why="in the file no more"))
+            continue
+        if there is None and ref not in desired.state.namespaces:
+            continue
+        if there is None and ref.kind is not NetnsKind.NAMED:
+            continue
+        at_birth, sysctls = plan_sysctls(desired, wanted, there, earlier, links, draft)
+        if there is None:
+            if wanted.owner is None:
+                continue
+            draft.claimed_netns.add(ref)
+            draft.add(Step.CREATE_NETNS, CreateNetns(netns=ref, sysctls=at_birth, why="in the file, not on the host"))
+        configure: list[AnyOperation] = [*links.configure.get(ref, ()), *sysctls]
+        configure += plan_addressing(wanted, there, earlier, links, draft)
+        draft.add(Step.CONFIGURE, *configure)
+        plan_table(desired, wanted, there, doomed=False, draft=draft)
+        if ref == HOST:
+            plan_foreign(wanted, there, draft)
+    _plan_docker(desired, observed, draft)
+    if draft.refused:
+        raise Refused("\n".join(dict.fromkeys(draft.refused)), hint=None)
+    return draft.plan(desired.waiting)
+
+
+def _all(desired: Desired, observed: State) -> list[NetnsRef]:
+    return list(dict.fromkeys([*desired.state.namespaces, *observed.namespaces]))
+
+
+def _doomed_netns(desired: Desired, observed: State) -> frozenset[NetnsRef]:
+    """Ours, and wanted no more."""
+    return frozenset(
+        ref
+        for ref, there in observed.namespaces.items()
+        if ref.kind is NetnsKind.NAMED
+        and (there.owner == desired.stack or ref in desired.claims.netns)
+        and (ref not in desired.state.namespaces or desired.state.namespaces[ref].owner is None)
+    )
+
+
+def _check_netns(desired: Desired, observed: State, draft: Draft) -> None:
+    for ref, wanted in desired.state.namespaces.items():
+        if ref.kind is not NetnsKind.NAMED:
+            continue
+        there = observed.namespaces.get(ref)
+        if wanted.owner is None:
+            if there is None and (wanted.links or wanted.addresses or wanted.routes):
+                draft.refused.append(f"there is no namespace {ref.name}; external: true says that somebody else makes it")
+        elif there is not None and there.owner != desired.stack and ref not in desired.claims.netns:
+            whose = f"belongs to the stack {there.owner}" if there.owner else "is not Netwright's; external: true joins it as it is"
+            draft.refused.append(f"the namespace {ref.name} exists already, and {whose}")
+
+
+def _plan_docker(desired: Desired, observed: State, draft: Draft) -> None:
+    part = docker_operations(desired, observed)
+    draft.refused.extend(part.refused)
+    draft.add(Step.DISCONNECT, *part.disconnect)
+    draft.add(Step.DELETE_NETWORKS, *part.remove)
+    draft.add(Step.CREATE_NETWORKS, *part.create)
+    draft.add(Step.CONNECT, *part.connect)
+    draft.claimed_networks.update(operation.network.name for operation in part.create)
+
+

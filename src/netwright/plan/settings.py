@@ -1,0 +1,131 @@
+"""Sysctls, our table, our rules in foreign chains, and files: desired against observed."""
+
+from __future__ import annotations
+
+from netwright.model.firewall import ForeignRules, Table
+from netwright.model.link import LinkKey
+from netwright.model.loan import SysctlLoan
+from netwright.model.operation import (
+    DeleteTable,
+    FlushConntrack,
+    RemoveFile,
+    ReplaceTable,
+    SetForeignRules,
+    SetSysctl,
+    WriteFile,
+)
+from netwright.model.state import Desired, Namespace
+from netwright.plan.draft import Draft, Step
+from netwright.plan.links import LinkPlan
+
+_FORWARDING = ("ip_forward", "forwarding")
+
+BIRTH = {"net.ipv6.conf.default.disable_ipv6": "0", "net.ipv4.ip_forward": "0", "net.ipv6.conf.all.forwarding": "0"}
+"""What a new namespace has of the sysctls that we set unasked; so they can be undone in one of ours."""
+
+
+def plan_sysctls(
+    desired: Desired, wanted: Namespace, there: Namespace | None, earlier: Namespace, links: LinkPlan, draft: Draft
+) -> tuple[dict[str, str], list[SetSysctl]]:
+    """Those to write as the namespace is made, and those to write when its links are there."""
+    ref = wanted.ref
+    values = dict(wanted.sysctls)
+    if there is not None and not wanted.shared:
+        values = {**{key: BIRTH[key] for key in earlier.sysctls if key in BIRTH}, **values}
+    at_birth: dict[str, str] = {}
+    operations: list[SetSysctl] = []
+    for key, value in values.items():
+        interface = interface_of(key)
+        new_link = interface is not None and LinkKey(ref, interface) in links.fresh
+        have = there.sysctls.get(key) if there is not None and not new_link else None
+        if have is not None and " ".join(have.split()) == " ".join(value.split()):
+            continue
+        if there is None and interface is None:
+            # Forwarding before there is anything to forward is harmless in a namespace that is empty.
+            at_birth[key] = value
+            continue
+        if there is not None and have is None and interface is None:
+            draft.refused.append(f"the kernel has no sysctl {key} in {ref}")
+            continue
+        operation = SetSysctl(netns=ref, key=key, value=value, why=f"it is {have}" if have is not None else "in the file")
+        lent = any(loan.netns == ref and loan.key == key for loan in desired.sysctl_loans)
+        if wanted.shared and not lent and have is not None:
+            draft.loans.append(SysctlLoan(netns=ref, key=key, value=have))
+        if key.endswith(_FORWARDING):
+            draft.add(Step.FORWARD if value != "0" else Step.CLOSE, operation)
+        else:
+            operations.append(operation)
+    return at_birth, operations
+
+
+def interface_of(key: str) -> str | None:
+    """The interface that a sysctl belongs to: `net.ipv4.conf.eth1.rp_filter` → `eth1`."""
+    parts = key.split(".")
+    if len(parts) >= 5 and parts[2] in ("conf", "neigh") and parts[3] not in ("all", "default"):
+        return parts[3].replace("/", ".")
+    return None
+
+
+def plan_table(desired: Desired, wanted: Namespace, there: Namespace | None, *, doomed: bool, draft: Draft) -> None:
+    """Our table, replaced whole if it is not exactly what it should be."""
+    want, have = wanted.table, there.table if there else None
+    gone = (have.published if have else frozenset()) - (want.published if want else frozenset())
+    if want is None:
+        if have is not None and not doomed:
+            draft.add(Step.CLOSE, DeleteTable(netns=wanted.ref, name=have.name, why="nothing is published or masqueraded any more"))
+    elif (why := _stale(want, have, desired)) is not None:
+        draft.add(Step.OPEN, ReplaceTable(netns=wanted.ref, table=want, owner=desired.stack, why=why))
+    if gone and not doomed:
+        draft.add(
+            Step.FORGET, FlushConntrack(netns=wanted.ref, published=gone, why="published no more, or to another target: no connection lives on")
+        )
+
+
+def _stale(want: Table, have: Table | None, desired: Desired) -> str | None:
+    if have is None:
+        return "in the file, not in the packet filter"
+    if have.digest != want.digest:
+        return "what is published or masqueraded has changed"
+    loaded = desired.fingerprints.get(want.digest)
+    if loaded is not None and have.listing is not None and loaded != have.listing:
+        return "somebody has changed it"
+    return None
+
+
+def plan_foreign(wanted: Namespace, there: Namespace | None, draft: Draft) -> None:
+    """Our marked rules in chains of others: they stand on top, once, or not at all."""
+    observed = there.foreign if there else {}
+    for chain in sorted({*wanted.foreign, *observed}):
+        want = wanted.foreign.get(chain, ForeignRules())
+        have = observed.get(chain, ForeignRules())
+        if want.rules == have.rules and (have.on_top or not want.rules):
+            continue
+        operation = SetForeignRules(
+            netns=wanted.ref,
+            chain=chain,
+            old=have.rules,
+            new=want.rules,
+            why=_why_foreign(want, have),
+        )
+        draft.add(Step.OPEN if want.rules else Step.CLOSE, operation)
+
+
+def _why_foreign(want: ForeignRules, have: ForeignRules) -> str:
+    if not want.rules:
+        return "needed no more"
+    if not have.rules:
+        return "in the file, not in the chain"
+    return "what they let through has changed" if want.rules != have.rules else "another's rule stands before them"
+
+
+def plan_files(wanted: Namespace, there: Namespace | None, *, doomed: bool, draft: Draft) -> None:
+    """/etc/netns/NAME: what is ours there."""
+    observed = there.files if there else {}
+    for name, content in wanted.files.items() if not doomed else ():
+        have = observed.get(name)
+        if have != content:
+            why = "so that names are found" if have is None else "not as it should be"
+            draft.add(Step.NAME, WriteFile(netns=wanted.ref, name=name, content=content, why=why))
+    for name in sorted(observed):
+        if doomed or name not in wanted.files:
+            draft.add(Step.DELETE_FILES, RemoveFile(netns=wanted.ref, name=name, why="in the file no more"))

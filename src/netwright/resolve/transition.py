@@ -1,0 +1,112 @@
+"""From what a stack has to what it shall have: what is given back, and what is nobody's any more.
+
+A rollback, a destroy and a recovery are the same as an apply: a plan towards another target (the last committed spec, or
+nothing). What the stack may have left behind on its way is in `earlier`; what it borrowed and needs no more goes home.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Iterable, Mapping
+
+from netwright.model.loan import Loan, NicLoan, SysctlLoan
+from netwright.model.netns import NetnsRef
+from netwright.model.state import Claims, Desired, Namespace, State
+from netwright.resolve.facts import Facts
+from netwright.resolve.nic import Return, give_back
+
+
+def transition(
+    target: Desired,
+    *,
+    before: Iterable[Desired],
+    facts: Facts,
+    claims: Claims,
+    fingerprints: Mapping[str, str],
+    kept_by_others: frozenset[tuple[NetnsRef, str]] = frozenset(),
+) -> Desired:
+    """`target` with everything that must be undone on the way to it.
+
+    `before`: what was committed, and what an unfinished run wanted. `kept_by_others`: sysctls that other stacks need as they are.
+    """
+    earlier: dict[NetnsRef, Namespace] = {}
+    connected: dict[str, frozenset[str]] = {}
+    for desired in before:
+        for ref, namespace in desired.state.namespaces.items():
+            earlier[ref] = _merged(earlier[ref], namespace) if ref in earlier else namespace
+        for container, attachments in desired.attachments.items():
+            connected[container] = connected.get(container, frozenset()) | frozenset(attachments)
+    namespaces = dict(target.state.namespaces)
+    for loan in facts.nic_loans:
+        if not _still_wanted(loan, target) and (back := give_back(loan, target.stack, facts)) is not None:
+            home = namespaces.get(loan.home, Namespace(ref=loan.home))
+            namespaces[loan.home] = _with_nic(home, back)
+    for sysctl in facts.sysctl_loans:
+        place = namespaces.get(sysctl.netns, Namespace(ref=sysctl.netns))
+        if sysctl.key not in place.sysctls and (sysctl.netns, sysctl.key) not in kept_by_others:
+            namespaces[sysctl.netns] = replace(place, sysctls={**place.sysctls, sysctl.key: sysctl.value})
+    return replace(
+        target,
+        state=State(namespaces=namespaces),
+        earlier=State(namespaces=earlier),
+        earlier_attachments=connected,
+        claims=claims,
+        nic_loans=facts.nic_loans,
+        sysctl_loans=facts.sysctl_loans,
+        fingerprints=fingerprints,
+    )
+
+
+def loans_held(target: Desired, loans: Iterable[Loan]) -> tuple[Loan, ...]:
+    """The loans that are still out once `target` (before its transition) is reached."""
+    return tuple(
+        loan
+        for loan in loans
+        if (
+            _still_wanted(loan, target)
+            if isinstance(loan, NicLoan)
+            else loan.key in target.state.namespaces.get(loan.netns, Namespace(ref=loan.netns)).sysctls
+        )
+    )
+
+
+def sysctls_wanted(desired: Desired) -> frozenset[tuple[NetnsRef, str]]:
+    """The sysctls of namespaces that the stack does not own and wants set."""
+    return frozenset(
+        (ref, key) for ref, namespace in desired.state.namespaces.items() if namespace.shared for key in namespace.sysctls
+    )
+
+
+def inherit(loans: Iterable[Loan], wanted: frozenset[tuple[NetnsRef, str]]) -> tuple[SysctlLoan, ...]:
+    """The sysctl loans that another stack must take over, since it wants the value when the borrower does no more."""
+    return tuple(loan for loan in loans if isinstance(loan, SysctlLoan) and (loan.netns, loan.key) in wanted)
+
+
+def _still_wanted(loan: NicLoan, target: Desired) -> bool:
+    place = target.state.namespaces.get(loan.netns)
+    link = place.links.get(loan.new_name) if place else None
+    return link is not None and link.borrowed
+
+
+def _with_nic(home: Namespace, back: Return) -> Namespace:
+    return replace(
+        home,
+        links={**home.links, back.nic.name: back.nic},
+        addresses=home.addresses | frozenset(back.addresses),
+        routes=home.routes | frozenset(back.routes),
+    )
+
+
+def _merged(one: Namespace, two: Namespace) -> Namespace:
+    return replace(
+        two,
+        owner=one.owner or two.owner,
+        links={**one.links, **two.links},
+        addresses=one.addresses | two.addresses,
+        routes=one.routes | two.routes,
+        rules=one.rules | two.rules,
+        sysctls={**one.sysctls, **two.sysctls},
+        table=one.table or two.table,
+        foreign={**one.foreign, **two.foreign},
+        files={**one.files, **two.files},
+    )
