@@ -7,7 +7,7 @@ A kind is a subclass in a file of its own under `kinds/`. Generic code asks a li
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from netwright.model.names import LOAN_PREFIX, OWNER_PREFIX
 from netwright.model.netns import NetnsRef
@@ -36,6 +36,12 @@ class Link:
     """Somebody else's: moved in and given back, never created, never deleted."""
     recreate_on: ClassVar[frozenset[str]] = frozenset()
     """Fields the kernel does not change on a living link."""
+    hardware: ClassVar[int | None] = None
+    """What has no IFLA_INFO_KIND is of this class if it is of this hardware type (linux/if_arp.h: ARPHRD_*)."""
+    queues: ClassVar[int | None] = None
+    """How many transmit and receive queues to be born with; None: as many as the kernel likes."""
+    paired: ClassVar[bool] = False
+    """Its IFLA_LINK is a twin's index, by which the two are found to belong together."""
 
     name: str
     alias: str | None = None
@@ -69,9 +75,22 @@ class Link:
         """Where a borrowed link is at this moment (which may be where it is wanted)."""
         return None
 
-    def ip_words(self, fields: frozenset[str]) -> tuple[str, ...]:
+    def ip_words(self, fields: frozenset[str]) -> tuple[str, ...]:  # noqa: ARG002 - the same
         """What ip-link(8) takes behind `type KIND` for those of `fields` that only this kind has."""
         return ()
+
+    def birth_data(self, twin: Link | None, twin_netns_fd: int | None) -> bytes:  # noqa: ARG002 - for kinds that have a twin
+        """IFLA_INFO_DATA to be made with; the twin shall be in the namespace behind `twin_netns_fd` (None: in the same)."""
+        return self.info_data(frozenset(managed_fields(type(self))))
+
+    def info_data(self, fields: frozenset[str]) -> bytes:  # noqa: ARG002 - for kinds that have fields of their own
+        """IFLA_INFO_DATA that sets those of `fields` that are the kind's own and not None; empty if none is."""
+        return b""
+
+    @classmethod
+    def read_info_data(cls, data: bytes, twin: LinkKey | None) -> dict[str, Any]:  # noqa: ARG003 - the same
+        """The kind's own fields from IFLA_INFO_DATA, by name. Raises ValueError where it cannot be read."""
+        return {}
 
     def differences(self, observed: Link) -> frozenset[str]:
         """Names of the managed fields in which `observed` is not as wanted here."""
