@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from netwright.model.link import Link
+from netwright.model.link import Link, LinkKey
+from netwright.rtnl import attribute
+from netwright.rtnl.attribute import as_u8, as_u32, u8, u32
+from netwright.rtnl.constants import (
+    IFLA_BR_AGEING_TIME,
+    IFLA_BR_FORWARD_DELAY,
+    IFLA_BR_MCAST_SNOOPING,
+    IFLA_BR_STP_STATE,
+    USER_HZ,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,9 +32,44 @@ class Bridge(Link):
         if "stp" in fields and self.stp is not None:
             words += ("stp_state", str(int(self.stp)))
         if "forward_delay_seconds" in fields and self.forward_delay_seconds is not None:
-            words += ("forward_delay", str(self.forward_delay_seconds * 100))
+            words += ("forward_delay", str(self.forward_delay_seconds * USER_HZ))
         if "ageing_seconds" in fields and self.ageing_seconds is not None:
-            words += ("ageing_time", str(self.ageing_seconds * 100))
+            words += ("ageing_time", str(self.ageing_seconds * USER_HZ))
         if "multicast_snooping" in fields and self.multicast_snooping is not None:
             words += ("mcast_snooping", str(int(self.multicast_snooping)))
         return tuple(words)
+
+    def info_data(self, fields: frozenset[str]) -> bytes:
+        data = b""
+        if "forward_delay_seconds" in fields and self.forward_delay_seconds is not None:
+            data += u32(IFLA_BR_FORWARD_DELAY, self.forward_delay_seconds * USER_HZ)
+        if "ageing_seconds" in fields and self.ageing_seconds is not None:
+            data += u32(IFLA_BR_AGEING_TIME, self.ageing_seconds * USER_HZ)
+        if "stp" in fields and self.stp is not None:
+            data += u32(IFLA_BR_STP_STATE, self.stp)
+        if "multicast_snooping" in fields and self.multicast_snooping is not None:
+            data += u8(IFLA_BR_MCAST_SNOOPING, self.multicast_snooping)
+        return data
+
+    @classmethod
+    def read_info_data(cls, data: bytes, twin: LinkKey | None) -> dict[str, Any]:  # noqa: ARG003 - a bridge has no twin
+        found = attribute.decode(data)
+        own: dict[str, Any] = {}
+        if (delay := found.get(IFLA_BR_FORWARD_DELAY)) is not None:
+            own["forward_delay_seconds"] = as_u32(delay) // USER_HZ
+        if (ageing := found.get(IFLA_BR_AGEING_TIME)) is not None:
+            own["ageing_seconds"] = as_u32(ageing) // USER_HZ
+        if (stp := found.get(IFLA_BR_STP_STATE)) is not None:
+            # 2: a program speaks the protocol in the kernel's stead (BR_USER_STP).
+            own["stp"] = as_u32(stp) != 0
+        if (snooping := found.get(IFLA_BR_MCAST_SNOOPING)) is not None:
+            own["multicast_snooping"] = as_u8(snooping) != 0
+        return own
+
+    @classmethod
+    def examples(cls) -> tuple[Bridge, ...]:
+        return (
+            cls(name="br0"),
+            cls(name="br1", mtu=1400, up=True, stp=True, forward_delay_seconds=4, ageing_seconds=77, multicast_snooping=False),
+            cls(name="br2", mac="02:00:00:00:00:42", stp=False, forward_delay_seconds=9, ageing_seconds=0, multicast_snooping=True),
+        )

@@ -6,8 +6,14 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from netwright.model.link import Link
+from netwright.rtnl.constants import ARPHRD_LOOPBACK
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loopback(Link):
     innate: ClassVar[bool] = True
+    hardware: ClassVar[int | None] = ARPHRD_LOOPBACK
+
+    @classmethod
+    def examples(cls) -> tuple[Loopback, ...]:
+        return (cls(name="lo", up=True, mtu=16384, alias="netwright:example"),)

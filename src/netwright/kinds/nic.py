@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from netwright.model.link import Link, LinkKey
+from netwright.model.netns import HOST
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,3 +18,7 @@ class Nic(Link):
 
     def origin(self) -> LinkKey | None:
         return self.current
+
+    @classmethod
+    def examples(cls) -> tuple[Nic, ...]:
+        return (cls(name="eth1", up=True, mtu=1400, alias="netwright-loan:example", current=LinkKey(HOST, "eth1")),)

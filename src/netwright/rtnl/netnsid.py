@@ -1,0 +1,26 @@
+"""The numbers by which one network namespace knows others (linux/net_namespace.h)."""
+
+from __future__ import annotations
+
+from netwright.rtnl import attribute
+from netwright.rtnl.attribute import Malformed, as_s32, u32
+from netwright.rtnl.constants import NETNSA_FD, NETNSA_NSID, RTM_GETNSID
+from netwright.rtnl.message import Request
+
+_ANY = b"\0\0\0\0"
+"""struct rtgenmsg: the family, padded."""
+
+
+def get(netns_fd: int) -> Request:
+    """Which number the socket's namespace has for the one behind `netns_fd`; the answer is one RTM_NEWNSID, or an error."""
+    return Request(RTM_GETNSID, 0, _ANY + u32(NETNSA_FD, netns_fd))
+
+
+def decode(data: bytes, start: int, end: int) -> int:
+    """Read an RTM_NEWNSID's body: the number, -1 where it has none. Raises Malformed."""
+    if end - start < 4 or end > len(data):
+        raise Malformed(f"a namespace number's message has {end - start} bytes")
+    found = attribute.decode(data, start + 4, end).get(NETNSA_NSID)
+    if found is None:
+        raise Malformed("a namespace number's message has no number")
+    return as_s32(found)
