@@ -1,13 +1,10 @@
-"""These tests play the host, and therefore leave it: the pytest process moves to network and mount namespaces of its own.
+"""These tests play the host, in namespaces of their own.
 
-The move is made when this file is loaded by a process that runs tests (under pytest-xdist: by every worker), so that
-nothing of the machine is in reach: no interface, no route, no sysctl below net, no nft table, no name in /run/netns, no
-file in /etc/netns. After each test nothing may be left; what is left fails that test, and is gone before the next one.
+After each test nothing may be left; what is left fails that test, and is gone before the next one.
 """
 
 from __future__ import annotations
 
-import ctypes
 import json
 import os
 import subprocess
@@ -17,45 +14,14 @@ from typing import Any
 
 import pytest
 
-CLONE_NEWNS = 0x00020000
-CLONE_NEWNET = 0x40000000
-FOLDERS = (Path("/run/netns"), Path("/etc/netns"))
-NEEDS_ROOT = "plays the host in namespaces of its own: needs root"
+from own_host import FOLDERS, MACHINE, NEEDS_ROOT, leave_the_machine, new_network, run
+
 FIRST_RULES = 3
 """A namespace is born with rules for the tables local, main and default (IPv6 has no default)."""
 
-_libc = ctypes.CDLL(None, use_errno=True)
-
-
-def _unshare(flags: int) -> None:
-    if _libc.unshare(flags) != 0:
-        code = ctypes.get_errno()
-        raise OSError(code, f"unshare: {os.strerror(code)}")
-
-
-def _run(*command: str) -> str:
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
-
-
-def _new_network() -> None:
-    _unshare(CLONE_NEWNET)
-    _run("ip", "link", "set", "lo", "up")
-
-
-def _leave_the_machine() -> None:
-    for folder in FOLDERS:
-        folder.mkdir(parents=True, exist_ok=True)
-    _unshare(CLONE_NEWNS)
-    _run("mount", "--make-rprivate", "/")
-    for folder in FOLDERS:
-        _run("mount", "-t", "tmpfs", "-o", "mode=755", "netwright-tests", str(folder))
-    _new_network()
-
 
 def pytest_configure(config: pytest.Config) -> None:
-    plays_host = hasattr(config, "workerinput") or not config.getoption("numprocesses", None)
-    if os.geteuid() == 0 and plays_host:
-        _leave_the_machine()
+    leave_the_machine(config)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -69,13 +35,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 class Host:
     """The network namespace that the test plays the host in, looked at and changed with iproute2 and nft: the witnesses."""
 
-    machine = frozenset(os.readlink(f"/proc/thread-self/ns/{kind}") for kind in ("net", "mnt"))
+    machine = MACHINE
     """The namespaces that the pytest process was started in, and has left."""
 
     def run(self, *command: str, netns: str | None = None) -> str:
         """Run a program, in the named namespace if one is given; its stdout. Raises CalledProcessError."""
         inside = ("nsenter", f"--net=/run/netns/{netns}", "--") if netns else ()
-        return _run(*inside, *command)
+        return run(*inside, *command)
 
     def ip(self, *arguments: str, netns: str | None = None) -> list[dict[str, Any]]:
         """`ip -j -d …`, read."""
@@ -113,8 +79,8 @@ def _clear() -> None:
     for entry in FOLDERS[0].iterdir():
         subprocess.run(["umount", "--lazy", str(entry)], check=False, capture_output=True)
         entry.unlink()
-    _run("find", str(FOLDERS[1]), "-mindepth", "1", "-delete")
-    _new_network()
+    run("find", str(FOLDERS[1]), "-mindepth", "1", "-delete")
+    new_network()
 
 
 @pytest.fixture(autouse=True)
