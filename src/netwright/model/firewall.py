@@ -71,11 +71,13 @@ class Obstacle:
     """Somebody else's base chain on the forward hook that would drop what the file asks for, and cannot be got around."""
 
     family: str
-    """ip | ip6 | inet, as nft has it."""
+    """ip | ip6 | inet | bridge, as nft has it."""
     table: str
     chain: str
     rule: str
     """What drops: `policy drop`, or the rule's text."""
+    mentions: frozenset[str] = frozenset()
+    """Interfaces that the table names (`*` at the end as nft has it), and `ct status dnat`: it was written with these in mind."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
