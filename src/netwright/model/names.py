@@ -21,6 +21,9 @@ OWNER_PREFIX = "netwright:"
 LOAN_PREFIX = "netwright-loan:"
 """The alias of a NIC that a stack has borrowed."""
 
+SHARED_FILE = "-> the stack's\n"
+"""The content of a file below /etc/netns/NAME that stands for: the file of this name that the whole stack has (the host's entry)."""
+
 IFNAMSIZ = 16
 """linux/if.h: the size of an interface name with its closing NUL."""
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 from typing import Iterable
 
 from netwright.model.address import ip_of
+from netwright.model.names import SHARED_FILE
 from netwright.model.netns import HOST
 from netwright.resolve.endpoint import Endpoint, Holder
 from netwright.resolve.facts import Facts, matches
 from netwright.spec.document import Document
 
-SHARED_HOSTS = "-> the stack's hosts\n"
+SHARED_HOSTS = SHARED_FILE
 """The content of a namespace's `hosts` that stands for: the same as the whole stack's."""
 
 
