@@ -1,3 +1,62 @@
-"""Netwright: a host's container networks from one file."""
+"""Netwright: a host's container networks from one file.
+
+The functions of the Python API are here by name (`netwright.load`, `plan`, `apply`, `destroy`, …; see `netwright.api`) and are
+loaded when they are first used: importing the package alone loads nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from netwright.api import (
+        Document as Document,
+        Engine as Engine,
+        NetwrightError as NetwrightError,
+        Outcome as Outcome,
+        Plan as Plan,
+        Progress as Progress,
+        Silent as Silent,
+        StackStatus as StackStatus,
+        apply as apply,
+        destroy as destroy,
+        load as load,
+        open_engine as open_engine,
+        parse as parse,
+        plan as plan,
+        recover as recover,
+        status as status,
+    )
 
 __version__ = "0.1.0"
+
+_API = frozenset(
+    {
+        "Document",
+        "Engine",
+        "NetwrightError",
+        "Outcome",
+        "Plan",
+        "Progress",
+        "Silent",
+        "StackStatus",
+        "apply",
+        "destroy",
+        "load",
+        "open_engine",
+        "parse",
+        "recover",
+        "status",
+    }
+)
+
+
+def __getattr__(name: str) -> Any:
+    if name in _API:
+        return getattr(import_module("netwright.api"), name)
+    raise AttributeError(f"module 'netwright' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_API})

@@ -23,6 +23,8 @@ class Scope:
 
     namespaces: frozenset[NetnsRef] = frozenset()
     """Their links, addresses, routes and rules."""
+    every_named: bool = False
+    """Every namespace below /run/netns as well (to find what a stack owns when nothing is remembered of it)."""
     docker: bool = False
     """Docker's networks and containers."""
     forward: bool = False

@@ -87,3 +87,11 @@ class Claims:
     netns: frozenset[NetnsRef] = frozenset()
     links: frozenset[LinkKey] = frozenset()
     docker_networks: frozenset[str] = frozenset()
+
+    def and_also(self, other: Claims) -> Claims:
+        """Both together."""
+        return Claims(
+            netns=self.netns | other.netns,
+            links=self.links | other.links,
+            docker_networks=self.docker_networks | other.docker_networks,
+        )

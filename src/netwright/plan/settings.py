@@ -37,6 +37,10 @@ def plan_sysctls(
     for key, value in values.items():
         interface = interface_of(key)
         new_link = interface is not None and LinkKey(ref, interface) in links.fresh
+        if new_link and key.endswith(".disable_ipv6") and value == _born_without_ipv6(wanted, there):
+            continue
+        if there is not None and interface is not None and not new_link and interface not in there.links:
+            continue
         have = there.sysctls.get(key) if there is not None and not new_link else None
         if have is not None and " ".join(have.split()) == " ".join(value.split()):
             continue
@@ -56,6 +60,11 @@ def plan_sysctls(
         else:
             operations.append(operation)
     return at_birth, operations
+
+
+def _born_without_ipv6(wanted: Namespace, there: Namespace | None) -> str | None:
+    """The `disable_ipv6` that a new interface of the namespace has by itself."""
+    return (wanted if there is None else there).sysctls.get("net.ipv6.conf.default.disable_ipv6")
 
 
 def interface_of(key: str) -> str | None:

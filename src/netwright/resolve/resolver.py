@@ -11,6 +11,7 @@ from netwright.firewall.intents import BridgeNetwork, Intents
 from netwright.model.address import family
 from netwright.model.docker import Attachment, DockerNetwork
 from netwright.model.firewall import ForeignChain, ForeignRules, ForwardFilter
+from netwright.model.names import SHARED_FILE
 from netwright.model.netns import HOST, NetnsRef
 from netwright.model.state import Desired, Namespace, State
 from netwright.resolve.docker_network import desired_network
@@ -18,7 +19,7 @@ from netwright.resolve.endpoint import Endpoint, Holder, holders, resolve_endpoi
 from netwright.resolve.facts import Facts, matches
 from netwright.resolve.host_check import overlaps
 from netwright.resolve.links import Links, resolve_links
-from netwright.resolve.names import SHARED_HOSTS, hosts_file, resolv_conf
+from netwright.resolve.names import hosts_file, resolv_conf
 from netwright.resolve.network import Network, resolve_networks
 from netwright.resolve.publishing import Published, Publishing
 from netwright.resolve.routing import NO_IPV6, forwarding, resolve_addresses, resolve_routes
@@ -159,7 +160,7 @@ def _sysctls(
 
 
 def _files(document: Document, holder: Holder) -> dict[str, str]:
-    files = {"hosts": SHARED_HOSTS}
+    files = {"hosts": SHARED_FILE}
     if (text := resolv_conf(document, holder)) is not None:
         files["resolv.conf"] = text
     return files

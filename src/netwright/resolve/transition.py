@@ -77,9 +77,14 @@ def sysctls_wanted(desired: Desired) -> frozenset[tuple[NetnsRef, str]]:
     )
 
 
-def inherit(loans: Iterable[Loan], wanted: frozenset[tuple[NetnsRef, str]]) -> tuple[SysctlLoan, ...]:
-    """The sysctl loans that another stack must take over, since it wants the value when the borrower does no more."""
-    return tuple(loan for loan in loans if isinstance(loan, SysctlLoan) and (loan.netns, loan.key) in wanted)
+def inherit(given_up: Iterable[Loan], wanted_by: Mapping[str, frozenset[tuple[NetnsRef, str]]]) -> dict[str, tuple[SysctlLoan, ...]]:
+    """Sysctl loans go over to another stack where one wants the value that the borrower wants no more."""
+    heirs: dict[str, tuple[SysctlLoan, ...]] = {}
+    for loan in given_up:
+        heir = next((n for n, wanted in wanted_by.items() if isinstance(loan, SysctlLoan) and (loan.netns, loan.key) in wanted), None)
+        if heir is not None and isinstance(loan, SysctlLoan):
+            heirs[heir] = (*heirs.get(heir, ()), loan)
+    return heirs
 
 
 def _still_wanted(loan: NicLoan, target: Desired) -> bool:

@@ -1,0 +1,91 @@
+"""Looking at the host: what a stack needs to know of it, and nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Iterable
+
+from netwright.model.firewall import ForeignChain
+from netwright.model.names import table_name
+from netwright.model.netns import HOST, NetnsKind, NetnsRef, named
+from netwright.model.state import Desired, State
+from netwright.plan.settings import BIRTH
+from netwright.ports import Scope, World
+from netwright.resolve.facts import matches, netns_of
+from netwright.spec.document import Document
+from netwright.spec.schema import Spec
+
+FOREIGN_CHAINS = frozenset(
+    ForeignChain(family, "filter", chain) for family in (4, 6) for chain in ("DOCKER-USER", "FORWARD")
+)
+"""Where marked rules of ours may stand."""
+
+
+def needs_docker(specs: Iterable[Spec]) -> bool:
+    """Docker is asked only where a spec speaks of it."""
+    return any(
+        spec.containers or any(n is not None and n.managed_by == "docker" for n in spec.networks.values()) for spec in specs
+    )
+
+
+def forwards(spec: Spec) -> bool:
+    """Whether the host itself forwards anything for this spec (then other people's filters matter)."""
+    networks = any((n is None or n.managed_by == "netwright") for n in spec.networks.values())
+    publishes = bool(spec.host and spec.host.publish) or any(c is not None and c.publish for c in spec.containers.values())
+    return networks or publishes
+
+
+def look_first(world: World, documents: Iterable[Document], *, also: Iterable[NetnsRef] = (), every_named: bool = False) -> State:
+    """The facts that are needed to understand the documents: Docker first, since containers say which namespaces to enter."""
+    documents = list(documents)
+    specs = [document.spec for document in documents]
+    docker = world.observe(Scope(docker=True)).docker if needs_docker(specs) else None
+    refs = {HOST, *also}
+    for spec in specs:
+        refs.update(named(name) for name in spec.namespaces)
+        if docker is not None:
+            for key, container in spec.containers.items():
+                refs.update(netns_of(c) for c in matches(key, container, docker) if c.running)
+    forward = any(forwards(spec) for spec in specs)
+    seen = world.observe(Scope(namespaces=frozenset(refs), every_named=every_named, forward=forward))
+    return replace(seen, docker=docker)
+
+
+def look_closer(world: World, first: State, desired: Desired) -> State:
+    """`first`, with the details that `desired` speaks of: sysctls, our table, foreign chains, files."""
+    refs = set(first.namespaces)
+    sysctls: dict[NetnsRef, frozenset[str]] = {}
+    tables: dict[NetnsRef, str] = {}
+    for state in (desired.state, desired.earlier):
+        for ref, namespace in state.namespaces.items():
+            if ref not in refs:
+                continue
+            keys = frozenset(namespace.sysctls)
+            if keys:
+                sysctls[ref] = sysctls.get(ref, frozenset()) | keys
+            if namespace.table is not None:
+                tables[ref] = table_name(desired.stack)
+    for ref, namespace in first.namespaces.items():
+        if ref.kind is NetnsKind.NAMED and namespace.owner == desired.stack and desired.earlier.namespaces.get(ref) is None:
+            # Nothing is remembered of it: a crash, or a lost database.
+            tables[ref] = table_name(desired.stack)
+            sysctls[ref] = sysctls.get(ref, frozenset()) | frozenset(BIRTH)
+    tables[HOST] = table_name(desired.stack)
+    host_foreign = any(HOST in s.namespaces and s.namespaces[HOST].foreign for s in (desired.state, desired.earlier))
+    remembered = desired.earlier.namespaces.get(HOST)
+    closer = world.observe(
+        Scope(
+            sysctls=sysctls,
+            tables=tables,
+            foreign=FOREIGN_CHAINS if host_foreign or first.forward is not None or remembered is None else frozenset(),
+            files=frozenset(ref for ref in refs if ref.kind is not NetnsKind.CONTAINER),
+            stack=desired.stack,
+        )
+    )
+    namespaces = dict(first.namespaces)
+    for ref, details in closer.namespaces.items():
+        if ref in namespaces:
+            namespaces[ref] = replace(
+                namespaces[ref], sysctls=details.sysctls, table=details.table, foreign=details.foreign, files=details.files
+            )
+    return replace(first, namespaces=namespaces)

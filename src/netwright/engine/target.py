@@ -1,0 +1,130 @@
+"""What a change aims at: a document, or nothing; and everything that must be known to get there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Mapping
+
+from netwright.engine.survey import look_closer, look_first
+from netwright.errors import NetwrightError, Refused, SpecError
+from netwright.model.loan import Loan, SysctlLoan
+from netwright.model.netns import NetnsKind, NetnsRef
+from netwright.model.operation import Plan
+from netwright.model.state import Claims, Desired, State
+from netwright.plan.planner import plan
+from netwright.ports import Commit, Journal, Store, World
+from netwright.resolve.facts import Facts
+from netwright.resolve.resolver import Resolved, resolve
+from netwright.resolve.transition import inherit, loans_held, sysctls_wanted, transition
+from netwright.spec.document import Document
+from netwright.spec.load import parse
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draw:
+    """A plan towards a target, with what it was made from."""
+
+    plan: Plan
+    observed: State
+    desired: Desired
+    """With its transition: what is given back and withdrawn."""
+    target: Desired
+    """Without it: what the stack shall be."""
+    leases: dict[str, str]
+    inherited: dict[str, tuple[SysctlLoan, ...]]
+    """Sysctl loans that go over to other stacks, which want the value that this one wants no more."""
+
+    def loans_after(self, loans: tuple[Loan, ...]) -> tuple[Loan, ...]:
+        """What stays borrowed when the target is reached."""
+        return loans_held(self.target, loans)
+
+    def fingerprints_after(self, observed: State) -> dict[str, str]:
+        """What our tables look like in the kernel's own words, now that they were just loaded."""
+        return {
+            table.digest: table.listing
+            for namespace in observed.namespaces.values()
+            if (table := namespace.table) is not None and table.listing is not None
+        }
+
+
+def draw(
+    world: World,
+    store: Store,
+    stack: str,
+    document: Document | None,
+    *,
+    journal: Journal | None = None,
+    trust: dict[str, str] | None = None,
+) -> Draw:
+    """Observe, resolve, plan. `document` None: towards nothing. `journal`: an unfinished run whose traces count as ours.
+
+    `trust`: fingerprints to believe instead of the remembered ones. Raises SpecError for problems that have a place in the
+    file, Refused for conflicts with the host; nothing was touched.
+    """
+    commits = store.commits()
+    commit = commits.get(stack)
+    committed = _remembered(commit, document) if commit else None
+    unfinished = _remembered(journal, document) if journal else None
+    loans = store.loans(stack).get(stack, ())
+    known = [d for d in (document, committed, unfinished) if d is not None]
+    also = {loan.netns for loan in loans} | (set(journal.claims.netns) if journal else set())
+    first = look_first(
+        world,
+        known,
+        also=(ref for ref in also if ref.kind is not NetnsKind.CONTAINER),
+        every_named=commit is None and document is None,
+    )
+    facts = Facts(observed=first, leases=store.leases(stack), loans=loans)
+
+    resolved = resolve(document, facts) if document is not None else _nothing(stack)
+    if resolved.problems and document is not None:
+        raise SpecError(document.source, resolved.problems)
+    if resolved.refused:
+        raise Refused("\n".join(resolved.refused))
+    before = []
+    if committed is not None:
+        before.append(resolved.desired if committed is document else resolve(committed, facts).desired)
+    if unfinished is not None and journal is not None:
+        before.append(resolve(unfinished, replace(facts, leases=journal.leases)).desired)
+    wanted_by = _wanted_by_others(stack, commits, facts) if loans else {}
+    desired = transition(
+        resolved.desired,
+        before=before,
+        facts=facts,
+        claims=journal.claims if journal else Claims(),
+        fingerprints=store.fingerprints(stack) if trust is None else trust,
+        kept_by_others=frozenset().union(*wanted_by.values()),
+    )
+    observed = look_closer(world, first, desired)
+    given_up = [loan for loan in loans if loan not in loans_held(resolved.desired, loans)]
+    return Draw(
+        plan=plan(desired, observed),
+        observed=observed,
+        desired=desired,
+        target=resolved.desired,
+        leases=resolved.leases,
+        inherited=inherit(given_up, wanted_by),
+    )
+
+
+def _nothing(stack: str) -> Resolved:
+    return Resolved(desired=Desired(stack=stack, state=State()), leases={}, problems=(), refused=())
+
+
+def _remembered(record: Commit | Journal, document: Document | None) -> Document | None:
+    """The file that was committed or begun. One that this Netwright does not accept any more is as good as none: the marks on
+    what it made still tell what is ours.
+    """
+    if record.spec is None:
+        return None
+    if document is not None and record.spec == document.text:
+        return document
+    try:
+        return parse(record.spec, record.source)
+    except NetwrightError:
+        return None
+
+
+def _wanted_by_others(stack: str, commits: Mapping[str, Commit], facts: Facts) -> dict[str, frozenset[tuple[NetnsRef, str]]]:
+    documents = {name: _remembered(commit, None) for name, commit in commits.items() if name != stack}
+    return {name: sysctls_wanted(resolve(document, facts).desired) for name, document in documents.items() if document is not None}
