@@ -7,6 +7,7 @@ therefore looked up first, and what is changed is named by its whole id.
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -144,12 +145,21 @@ class DockerSession:
     def _asking(self, words: str) -> Iterator[None]:
         """Turns what comes instead of an answer into a sentence; `words` stand behind "would not" and "did not"."""
         try:
+            _knock(self.url)
             yield
         except APIError as error:
             said = str(error.explanation or error).strip()
             raise DockerError(f"the Docker Engine would not {words}: {said}", hint=_hint(said)) from error
         except (DockerException, RequestException, HTTPError, OSError) as error:
             raise Unreachable(f"the Docker Engine at {self.url} did not {words}: {_reason(error)}", hint=START_IT) from error
+
+
+def _knock(url: str) -> None:
+    """Connect and hang up. Raises OSError where nobody listens, in which case the SDK would leave its socket open (a ResourceWarning)."""
+    if url.startswith("unix://"):
+        with socket.socket(socket.AF_UNIX) as door:
+            door.settimeout(PATIENCE_SECONDS)
+            door.connect("/" + url.removeprefix("unix://").lstrip("/"))
 
 
 def _hint(said: str) -> str | None:
