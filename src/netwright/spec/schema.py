@@ -7,231 +7,199 @@ here; what two values can be wrong about together is in `spec.checks`.
 
 from __future__ import annotations
 
-import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema, model_validator
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
 from netwright.errors import InvalidValue
-from netwright.model.address import parse_cidr, parse_ip, parse_prefix
-from netwright.model.names import parse_ifname, parse_netns_name, parse_stack_name
-from netwright.spec.values import Listen, Ports, Target, parse_listen, parse_ports, parse_short_publish, parse_target
+from netwright.spec.fields import (
+    CidrField,
+    DockerNameField,
+    DomainField,
+    DriverField,
+    GatewayField,
+    IfNameField,
+    IpField,
+    LabelField,
+    ListenField,
+    MacField,
+    MtuField,
+    NameField,
+    NetnsNameField,
+    OneOrList,
+    PciField,
+    PlainText,
+    PortsField,
+    PrefixField,
+    RouteTargetField,
+    StackNameField,
+    SysctlKey,
+    SysctlValue,
+    TargetField,
+    VersionField,
+)
+from netwright.spec.values import parse_short_publish
 
 
-def _text(pattern: str, description: str) -> WithJsonSchema:
-    return WithJsonSchema({"type": "string", "pattern": pattern, "description": description})
+def _form(value: Any) -> str | None:
+    return "text" if isinstance(value, str) else "mapping" if isinstance(value, dict | BaseModel) else None
 
 
-def _parsed(parse: Any, kind: type) -> tuple[BeforeValidator, PlainSerializer]:
-    def read(value: Any) -> Any:
-        if isinstance(value, kind) and not isinstance(value, (str, bool)):
-            return value
-        if isinstance(value, bool) or not isinstance(value, (str, int)):
-            raise InvalidValue("a text is expected here", hint="put it in quotes")
-        return parse(str(value))
-
-    return BeforeValidator(read), PlainSerializer(str)
-
-
-def _sysctl_key(text: str) -> str:
-    if not re.fullmatch(r"net\.[a-z0-9_]+(\.[A-Za-z0-9_@/+-]+)+", text):
-        raise InvalidValue(
-            f"{text!r} is not a network sysctl",
-            hint="they start with net., e.g. net.ipv4.conf.all.rp_filter; a dot in an interface's name is written /",
-        )
-    return text
-
-
-def _sysctl_value(value: Any) -> Any:
-    return str(value) if isinstance(value, (int, str)) and not isinstance(value, bool) else value
-
-
-def _mac(text: str) -> str:
-    text = text.lower()
-    if not re.fullmatch(r"([0-9a-f]{2}:){5}[0-9a-f]{2}", text):
-        raise InvalidValue(
-            f"{text!r} is not a MAC address: six pairs of hexadecimal digits, with colons", hint='put it in quotes: "02:00:00:00:00:02"'
-        )
-    if int(text[:2], 16) & 1:
-        raise InvalidValue(f"{text} is a multicast address; an interface's MAC has an even first byte")
-    if text == "00:00:00:00:00:00":
-        raise InvalidValue("an interface cannot have the MAC address 00:00:00:00:00:00")
-    return text
-
-
-def _pci(text: str) -> str:
-    if not re.fullmatch(r"([0-9a-f]{4}:)?[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]", text.lower()):
-        raise InvalidValue(f"{text!r} is not a PCI address", hint='as lspci -D prints it: "0000:03:00.0"')
-    text = text.lower()
-    return text if text.count(":") == 2 else f"0000:{text}"
-
-
-def _route_target(text: str) -> str:
-    return text if text == "default" else parse_prefix(text)
-
-
-def _one_or_list(value: Any) -> Any:
-    return [value] if isinstance(value, str) else value
-
-
-def _name(text: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,62}", text):
-        raise InvalidValue(f"{text!r} cannot be a name: up to 63 letters, digits and _ . -, starting with a letter, digit or _")
-    return text
-
-
-_IP = r"^[0-9a-fA-F:.]+$"
-_CIDR = r"^[0-9a-fA-F:.]+/[0-9]{1,3}$"
-
-IfNameField = Annotated[
-    str, AfterValidator(parse_ifname), _text(r"^[A-Za-z0-9_][A-Za-z0-9_.@+-]{0,14}$", "an interface's name, at most 15 bytes")
-]
-NetnsNameField = Annotated[str, AfterValidator(parse_netns_name), _text(r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$", "a name below /run/netns")]
-StackNameField = Annotated[str, AfterValidator(parse_stack_name), _text(r"^[a-z0-9][a-z0-9-]{0,30}$", "the stack's name")]
-NameField = Annotated[str, AfterValidator(_name), _text(r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,62}$", "a name")]
-IpField = Annotated[str, AfterValidator(parse_ip), _text(_IP, "an address")]
-CidrField = Annotated[str, AfterValidator(parse_cidr), _text(_CIDR, "an address with its prefix length")]
-PrefixField = Annotated[str, AfterValidator(parse_prefix), _text(_CIDR, "a network")]
-RouteTargetField = Annotated[str, AfterValidator(_route_target), _text(r"^(default|[0-9a-fA-F:.]+/[0-9]{1,3})$", "a network, or default")]
-MacField = Annotated[str, AfterValidator(_mac), _text(r"^([0-9a-fA-F]{2}:){5}[0-9a-fA-F]{2}$", "a MAC address")]
-PciField = Annotated[str, AfterValidator(_pci), _text(r"^([0-9a-fA-F]{4}:)?[0-9a-fA-F]{2}:[0-9a-fA-F]{2}\.[0-7]$", "a PCI address")]
-ListenField = Annotated[Listen, *_parsed(parse_listen, Listen), _text(r"^.+$", "[INTERFACE:|ADDRESS:|[IPV6]:]PORT[-PORT][/tcp|udp|sctp]")]
-TargetField = Annotated[Target, *_parsed(parse_target, Target), _text(r"^.+:[0-9]+(-[0-9]+)?$", "NAME:PORT or ADDRESS:PORT")]
-PortsField = Annotated[
-    Ports, *_parsed(parse_ports, Ports), WithJsonSchema({"type": ["string", "integer"], "description": "PORT or PORT-PORT"})
-]
-SysctlKey = Annotated[str, AfterValidator(_sysctl_key)]
-SysctlValue = Annotated[
-    str, BeforeValidator(_sysctl_value), Field(max_length=256, pattern=r"^[^\n\x00]*$"), WithJsonSchema({"type": ["string", "integer"]})
-]
-MtuField = Annotated[int, Field(ge=68, le=65535, strict=True)]
+_TEXT_OR_MAPPING = Discriminator(_form, custom_error_type="form", custom_error_message="a text or a mapping")
+_SOURCE = "masquerade: the target sees an address of this namespace, which works whatever its routes are; preserve: it sees the client's, and its replies are routed back here"
 
 
 class Part(BaseModel):
     """Frozen; unknown keys are errors; YAML's own types are taken as they are (the text "1" is no number)."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, populate_by_name=True, arbitrary_types_allowed=True)
+    later: ClassVar[frozenset[str]] = frozenset()
+    """Keys of the language that this release does not know yet."""
 
 
 class NetworkSpec(Part):
-    """`networks.NAME`: a bridge and the subnets on it."""
+    """A network: a bridge in the namespace Netwright runs in, and the subnets on it.
 
-    managed_by: Literal["netwright", "docker"] = "netwright"
-    driver: Literal["bridge", "macvlan", "ipvlan", "vxlan", "overlay", "host", "none"] = "bridge"
+    Without `subnets`, a network of Netwright's is a plain switch: nothing on it gets an address by itself. One of Docker's
+    gets a subnet from Docker, so that no address on it can be stated here.
+    """
+
+    later = frozenset({"parent", "mode", "vni"})
+
+    managed_by: Literal["netwright", "docker"] = Field("netwright", description="who makes it; docker: containers can join it by name")
+    driver: Annotated[Literal["bridge"], DriverField] = Field("bridge", description="what kind of network it is")
     name: NameField | None = Field(None, description="the network's name in Docker, if it is not its key here")
-    bridge: IfNameField | None = Field(None, description="the kernel's name for the bridge; a derived one if absent")
-    subnets: list[PrefixField] = []
-    gateway: Annotated[list[Literal["none"] | IpField] | None, BeforeValidator(_one_or_list)] = Field(
-        None, description="default: each subnet's first host address; none: no address on the host; a list where there are several subnets"
+    bridge: IfNameField | None = Field(
+        None, description="the kernel's name for the bridge; absent: a name derived from the stack's and the network's"
     )
-    ip_range: Annotated[list[PrefixField] | None, BeforeValidator(_one_or_list)] = Field(
-        None, description="what addresses are allocated from; a list where there are several subnets"
+    subnets: list[PrefixField] = Field(
+        [], description="IPv4 and IPv6 prefixes; every interface on the network has an address in each of them"
     )
-    mtu: MtuField | None = None
+    gateway: Annotated[list[GatewayField], OneOrList()] | None = Field(
+        None,
+        description="the host's address on the network; absent: each subnet's first; none: the host has none; a list where there are several subnets",
+    )
+    ip_range: Annotated[list[PrefixField], OneOrList()] | None = Field(
+        None, description="the part of a subnet that addresses are allocated from; a list where there are several subnets"
+    )
+    mtu: MtuField | None = Field(None, description="the largest packet, in bytes, for the bridge and what is plugged into it")
     masquerade: bool = Field(True, description="NAT what leaves the network")
     internal: bool = Field(False, description="no way in or out")
     external: bool = Field(False, description="it exists already: join it, never create, change or delete it")
-    stp: bool | None = None
+    stp: bool | None = Field(None, description="spanning tree protocol on the bridge")
     ageing_seconds: Annotated[int, Field(ge=0, le=1_000_000)] | None = Field(
-        None, description="how long the bridge remembers a MAC address"
+        None, description="how long the bridge remembers a MAC address, in seconds"
     )
-    forward_delay_seconds: Annotated[int, Field(ge=0, le=30)] | None = None
+    forward_delay_seconds: Annotated[int, Field(ge=0, le=30)] | None = Field(
+        None, description="how long a new port listens before it forwards, in seconds"
+    )
     multicast_snooping: bool | None = Field(None, description="false makes many ports cheaper, and floods multicast")
-    options: dict[str, str] = Field({}, description="passed to Docker as they are")
-    labels: dict[str, str] = {}
+    options: dict[str, PlainText] = Field({}, description="driver options, passed to Docker as they are")
+    labels: dict[str, PlainText] = Field({}, description="labels of the network in Docker")
 
 
 class NicSelector(Part):
-    """A NIC by what it is rather than by what it is called."""
+    """A NIC by what it is rather than by what it is called: one of the two keys."""
 
-    mac: MacField | None = None
-    pci: PciField | None = None
+    mac: MacField | None = Field(None, description="the NIC with this MAC address")
+    pci: PciField | None = Field(None, description="the NIC at this PCI address, as lspci -D prints it")
 
     @model_validator(mode="after")
     def _one(self) -> NicSelector:
         if (self.mac is None) == (self.pci is None):
-            raise InvalidValue("say mac: or pci:, one of them")
+            raise InvalidValue("a NIC is named by mac: or by pci:, one of them")
         return self
 
 
 class PeerSpec(Part):
-    """The other end of a veth without a bridge."""
+    """The other end of a veth without a bridge. It may be described there too, and must then point back."""
 
-    namespace: NameField = Field(description="a namespace of this file, or host")
-    interface: IfNameField
+    namespace: NameField = Field(description="a namespace or a container of this file, or host")
+    interface: IfNameField = Field(description="the interface's name there")
 
 
 class InterfaceSpec(Part):
-    """`interfaces.NAME`: on a network, a NIC of the host, or one end of a veth."""
+    """An interface: on a network, a NIC of the host, or one end of a veth. One of `network`, `nic` and `peer` is required."""
 
-    network: NameField | None = None
-    nic: IfNameField | NicSelector | None = None
-    peer: PeerSpec | None = None
-    address: Annotated[list[IpField] | None, BeforeValidator(_one_or_list)] = Field(
-        None, description="on a network: this address; a list: one for each subnet"
+    network: NameField | None = Field(None, description="the network it is on: a veth whose other end is a port of the network's bridge")
+    nic: Annotated[Annotated[IfNameField, Tag("text")] | Annotated[NicSelector, Tag("mapping")], _TEXT_OR_MAPPING] | None = Field(
+        None, description="a NIC of the host, moved in, and given back on destroy"
     )
-    addresses: list[CidrField] = []
-    mac: MacField | None = None
-    mtu: MtuField | None = None
-    up: bool = True
+    peer: PeerSpec | None = Field(None, description="the other end of a veth that has no bridge")
+    address: Annotated[list[IpField], OneOrList()] | None = Field(
+        None, description="its address on the network; a list: one for each subnet; those not stated are allocated, and kept"
+    )
+    addresses: list[CidrField] = Field([], description="more addresses, each with its prefix length")
+    mac: MacField | None = Field(None, description="its MAC address; absent: the kernel's choice")
+    mtu: MtuField | None = Field(None, description="the largest packet, in bytes")
+    up: bool = Field(True, description="whether it is up")
     default_route: bool | None = Field(
-        None, description="false: no default route through this network; true: this one, whichever comes first"
+        None, description="whether its network's gateway is the namespace's default route; absent: of the first such interface"
     )
-    port: IfNameField | None = Field(None, description="the name of the bridge's end; a derived one if absent")
+    port: IfNameField | None = Field(None, description="the name of the bridge's end; absent: a derived one")
 
     @model_validator(mode="after")
     def _one_origin(self) -> InterfaceSpec:
         if sum(x is not None for x in (self.network, self.nic, self.peer)) != 1:
             raise InvalidValue(
-                "an interface is one of network:, nic: or peer:",
-                hint="network: NAME puts it on a network, nic: NAME moves one in, peer: joins it to another namespace",
+                "an interface is one of network:, nic: and peer:",
+                hint="network: NAME puts it on a network, nic: NAME moves a NIC in, peer: joins it to another namespace",
             )
         if self.network is None:
             for key in ("address", "port", "default_route"):
                 if getattr(self, key) is not None:
-                    raise InvalidValue(f"{key}: is for an interface on a network", hint="use addresses:" if key == "address" else None)
+                    raise InvalidValue(
+                        f"{key}: is for an interface on a network",
+                        hint={"address": "use addresses:, with a prefix length", "default_route": "write the route under routes:"}.get(key),
+                    )
         return self
 
 
 class RouteSpec(Part):
-    """`routes[]`."""
+    """A route. It needs `via` or `dev`, unless its `type` is one that drops."""
 
-    to: RouteTargetField
-    via: IpField | None = None
-    dev: IfNameField | None = None
-    source: IpField | None = Field(None, description="the address that the host itself uses on this route")
-    metric: Annotated[int, Field(ge=0, le=0xFFFFFFFF)] | None = None
-    mtu: MtuField | None = None
-    onlink: bool = False
-    kind: Literal["unicast", "blackhole", "unreachable", "prohibit"] = Field("unicast", alias="type")
+    to: RouteTargetField = Field(description="the network it leads to, or default")
+    via: IpField | None = Field(None, description="the next hop")
+    dev: IfNameField | None = Field(None, description="the interface it leaves through; absent: the one that reaches the next hop")
+    source: IpField | None = Field(None, description="the address that the namespace itself uses on this route")
+    metric: Annotated[int, Field(ge=0, le=0xFFFFFFFF)] | None = Field(None, description="the lower, the better")
+    mtu: MtuField | None = Field(None, description="the largest packet on this route, in bytes")
+    onlink: bool = Field(False, description="the next hop is reached directly, though no address says so")
+    kind: Literal["unicast", "blackhole", "unreachable", "prohibit"] = Field(
+        "unicast", alias="type", description="unicast goes somewhere; the others drop, in silence or with an answer"
+    )
 
     @model_validator(mode="after")
     def _next_hop(self) -> RouteSpec:
         if self.kind == "unicast" and self.via is None and self.dev is None:
             raise InvalidValue("a route needs via: or dev:")
         if self.kind != "unicast" and (self.via or self.dev):
-            raise InvalidValue(f"a {self.kind} route has no via: or dev:")
+            raise InvalidValue(f"a route of type {self.kind} has no via: and no dev:, for it leads nowhere")
         return self
 
 
 class PublishSpec(Part):
-    """`publish[]`: a port that is handed on to a target."""
+    """A port that is handed on to a target."""
 
-    listen: ListenField
-    from_: Annotated[list[PrefixField] | None, BeforeValidator(_one_or_list)] = Field(
-        None, alias="from", description="who may use it; absent: anyone"
+    listen: ListenField = Field(description="[INTERFACE:|ADDRESS:|[IPV6]:]PORT[-PORT][/tcp|udp|sctp]")
+    from_: Annotated[list[PrefixField], OneOrList()] | None = Field(
+        None, alias="from", description="who may use it: prefixes; absent: anyone"
     )
-    to: TargetField
-    source: Literal["masquerade", "preserve"] = "masquerade"
+    to: TargetField = Field(
+        description="NAME:PORT or ADDRESS:PORT; the name is a container's, a namespace's or host; a range maps to a range or to one port"
+    )
+    source: Literal["masquerade", "preserve"] = Field("masquerade", description=_SOURCE)
 
 
 class ContainerPublishSpec(Part):
-    """`containers.NAME.publish[]`, on the host: Docker's short form is read into this."""
+    """A port of the host that is handed on to this container."""
 
-    listen: ListenField
-    from_: Annotated[list[PrefixField] | None, BeforeValidator(_one_or_list)] = Field(None, alias="from")
-    to: PortsField | None = Field(None, description="the container's port; absent: the same")
-    source: Literal["masquerade", "preserve"] = "masquerade"
+    listen: ListenField = Field(description="[INTERFACE:|ADDRESS:|[IPV6]:]PORT[-PORT][/tcp|udp|sctp], on the host")
+    from_: Annotated[list[PrefixField], OneOrList()] | None = Field(
+        None, alias="from", description="who may use it: prefixes; absent: anyone"
+    )
+    to: PortsField | None = Field(None, description="the container's port, or a range of as many; absent: the same")
+    source: Literal["masquerade", "preserve"] = Field("masquerade", description=_SOURCE)
 
     @model_validator(mode="before")
     @classmethod
@@ -243,47 +211,61 @@ class ContainerPublishSpec(Part):
 
 
 class NamespaceSpec(Part):
-    """`namespaces.NAME`, and `host`."""
+    """A network namespace: one below /run/netns, or (as `host`) the one Netwright runs in."""
+
+    later = frozenset({"protect"})
 
     external: bool = Field(False, description="it exists already: join it, never create or delete it")
-    interfaces: dict[IfNameField, InterfaceSpec] = {}
-    routes: list[RouteSpec] = []
-    sysctls: dict[SysctlKey, SysctlValue] = {}
-    forward: bool | None = Field(None, description="implied by publish and masquerade")
-    masquerade: list[IfNameField] = Field([], description="NAT what leaves through these")
-    publish: list[PublishSpec] = []
-    nameservers: list[IpField] = []
-    search: list[str] = Field([], description="domains that a name without a dot is tried in")
+    interfaces: dict[IfNameField, InterfaceSpec] = Field({}, description="its interfaces, by name")
+    routes: list[RouteSpec] = Field([], description="its routes, besides those that follow from its interfaces")
+    sysctls: dict[SysctlKey, SysctlValue] = Field({}, description="kernel parameters below net., by their dotted name")
+    forward: bool | None = Field(None, description="whether it forwards packets; absent: where a gateway, publish or masquerade needs it")
+    masquerade: list[IfNameField] = Field([], description="interfaces: NAT what leaves through them")
+    publish: list[PublishSpec] = Field([], description="ports that are handed on to targets")
+    nameservers: list[IpField] = Field([], description="DNS servers, for what runs in the namespace; three at most")
+    search: list[DomainField] = Field([], description="domains in which a name without a dot is looked up")
 
 
 class ContainerNetworkSpec(Part):
-    """`containers.NAME.networks.NETWORK`."""
+    """How a container is on a Docker network."""
 
-    address: Annotated[list[IpField] | None, BeforeValidator(_one_or_list)] = None
+    address: Annotated[list[IpField], OneOrList()] | None = Field(
+        None, description="its address there; a list: one for each subnet; absent: Docker's choice"
+    )
 
 
 class LabelSelector(Part):
     """Every container with this label, now and later."""
 
-    label: Annotated[str, Field(pattern=r"^[^=\s]+(=.*)?$")]
+    label: LabelField = Field(description="KEY=VALUE, or KEY for any value")
 
 
 class ContainerSpec(Part):
-    """`containers.NAME`: started by somebody else."""
+    """A container that somebody else starts. One that is not there yet is no error: what depends on it waits."""
 
-    docker: str | LabelSelector | None = Field(None, description="a name, an id, or {label: KEY=VALUE}; absent: its key here is its name")
-    networks: dict[NameField, ContainerNetworkSpec | None] = {}
-    interfaces: dict[IfNameField, InterfaceSpec] = {}
-    routes: list[RouteSpec] = []
-    publish: list[ContainerPublishSpec] = []
+    later = frozenset({"sysctls", "policies"})
+
+    docker: Annotated[Annotated[DockerNameField, Tag("text")] | Annotated[LabelSelector, Tag("mapping")], _TEXT_OR_MAPPING] | None = Field(
+        None, description="its name or id in Docker, or {label: KEY=VALUE}; absent: its key here"
+    )
+    networks: dict[NameField, ContainerNetworkSpec | None] = Field({}, description="Docker networks it is to be on: connected if it is not")
+    interfaces: dict[IfNameField, InterfaceSpec] = Field({}, description="interfaces that Docker cannot give it, put in by Netwright")
+    routes: list[RouteSpec] = Field([], description="routes put into it")
+    publish: list[ContainerPublishSpec] = Field(
+        [], description="ports of the host that are handed on to it, in Docker's short form or the long one"
+    )
 
 
 class Spec(Part):
-    """The whole file."""
+    """A stack: networks, namespaces, the host's part, containers."""
 
-    version: Literal[1]
-    name: StackNameField
-    networks: dict[NameField, NetworkSpec | None] = {}
-    namespaces: dict[NetnsNameField, NamespaceSpec | None] = {}
-    host: NamespaceSpec | None = None
-    containers: dict[NameField, ContainerSpec | None] = {}
+    later = frozenset({"policies", "expect"})
+
+    version: Annotated[Literal[1], VersionField] = Field(description="the version of this language: 1")
+    name: StackNameField = Field(description="the stack's name; everything Netwright makes for it carries it")
+    networks: dict[NameField, NetworkSpec | None] = Field({}, description="networks, by name")
+    namespaces: dict[NetnsNameField, NamespaceSpec | None] = Field({}, description="network namespaces, by name, as ip netns knows them")
+    host: NamespaceSpec | None = Field(None, description="the namespace Netwright runs in")
+    containers: dict[NameField, ContainerSpec | None] = Field(
+        {}, description="containers that somebody else starts, by a name of your choice"
+    )
