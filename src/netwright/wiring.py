@@ -8,7 +8,7 @@ from netwright.backends.docker import DockerEngine
 from netwright.backends.files import NetnsFiles
 from netwright.backends.netlink.kernel import NetlinkKernel
 from netwright.backends.packet_filter import PacketFilter
-from netwright.backends.store.store import SqliteStore
+from netwright.backends.store import SqliteStore
 from netwright.backends.world import LiveWorld
 from netwright.engine.engine import Engine
 from netwright.engine.outcome import Progress, Silent

@@ -7,20 +7,18 @@ written down before its first operation; so after a crash the next run (or `reco
 from __future__ import annotations
 
 import hashlib
-import signal
-import threading
 import time
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import replace
-from types import FrameType, TracebackType
-from typing import Iterator, Mapping
+from types import TracebackType
 
+from netwright.engine.interruption import sigterm_interrupts, undisturbed
 from netwright.engine.outcome import Outcome, Progress, StackStatus
 from netwright.engine.target import Draw, draw
 from netwright.errors import ApplyFailed, Interrupted, NetwrightError
 from netwright.model.loan import Loan
 from netwright.model.operation import Plan
-from netwright.model.state import Claims, State
+from netwright.model.state import State
 from netwright.plan.sentence import sentence
 from netwright.ports import Commit, Journal, OperationFailed, Store, Trial, World
 from netwright.spec.document import Document
@@ -35,7 +33,7 @@ class Engine:
         self._store = store
         self._progress = progress
 
-    def __enter__(self) -> Engine:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -127,7 +125,7 @@ class Engine:
             self._store.begin(journal, drawn.plan.loans)
             loans = (*loans, *drawn.plan.loans)
             try:
-                with _sigterm_interrupts():
+                with sigterm_interrupts():
                     self._execute(drawn.plan)
                     fingerprints = self._verify(stack, document, journal)
             except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - whatever happened, the host goes back first
@@ -170,9 +168,7 @@ class Engine:
             )
         return again.fingerprints_after(again.observed)
 
-    def _commit(
-        self, stack: str, document: Document | None, drawn: Draw, loans: tuple[Loan, ...], fingerprints: Mapping[str, str]
-    ) -> None:
+    def _commit(self, stack: str, document: Document | None, drawn: Draw, loans: tuple[Loan, ...], fingerprints: Mapping[str, str]) -> None:
         commits = self._store.commits()
         for heir, inherited in drawn.inherited.items():
             self._store.commit(
@@ -196,7 +192,7 @@ class Engine:
         reason = _reason(error)
         self._progress.phase("rolling back")
         try:
-            with _undisturbed():
+            with undisturbed():
                 self._world.close()
                 self._restore(stack, previous, journal)
         except (Exception, KeyboardInterrupt) as failure:  # noqa: BLE001 - told to the user with the first error
@@ -226,9 +222,7 @@ class Engine:
                     f"the host is not as it was: {'; '.join(sentence(o) for o in again.plan.operations[:3])}", rolled_back=False
                 )
             fingerprints = again.fingerprints_after(again.observed)
-        self._store.commit(
-            stack, previous, leases=drawn.leases, loans=drawn.loans_after(loans), fingerprints=fingerprints
-        )
+        self._store.commit(stack, previous, leases=drawn.leases, loans=drawn.loans_after(loans), fingerprints=fingerprints)
 
     def _recover(self) -> tuple[str, ...]:
         names = []
@@ -236,7 +230,7 @@ class Engine:
             self._progress.note(f"An earlier run on the stack {stack} was cut off; bringing the host back to what was committed.")
             previous = self._store.commits().get(stack)
             try:
-                with _undisturbed():
+                with undisturbed():
                     self._restore(stack, previous, journal)
             except NetwrightError as error:
                 raise ApplyFailed(
@@ -274,35 +268,3 @@ def _reason(error: BaseException) -> str:
     if isinstance(error, KeyboardInterrupt):
         return "interrupted"
     return str(error) or type(error).__name__
-
-
-@contextmanager
-def _undisturbed() -> Iterator[None]:
-    """A rollback is not interrupted: a second Ctrl-C waits for its end."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    old = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
-    try:
-        yield
-    finally:
-        for number, handler in old.items():
-            signal.signal(number, handler)
-
-
-@contextmanager
-def _sigterm_interrupts() -> Iterator[None]:
-    """SIGTERM and a closed terminal are an interruption like Ctrl-C: they roll back."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    old = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
-    try:
-        yield
-    finally:
-        for number, handler in old.items():
-            signal.signal(number, handler)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
-from typing import Iterable
 
 from netwright.model.firewall import ForeignChain
 from netwright.model.names import table_name
@@ -15,17 +15,13 @@ from netwright.resolve.facts import matches, netns_of
 from netwright.spec.document import Document
 from netwright.spec.schema import Spec
 
-FOREIGN_CHAINS = frozenset(
-    ForeignChain(family, "filter", chain) for family in (4, 6) for chain in ("DOCKER-USER", "FORWARD")
-)
+FOREIGN_CHAINS = frozenset(ForeignChain(family, "filter", chain) for family in (4, 6) for chain in ("DOCKER-USER", "FORWARD"))
 """Where marked rules of ours may stand."""
 
 
 def needs_docker(specs: Iterable[Spec]) -> bool:
     """Docker is asked only where a spec speaks of it."""
-    return any(
-        spec.containers or any(n is not None and n.managed_by == "docker" for n in spec.networks.values()) for spec in specs
-    )
+    return any(spec.containers or any(n is not None and n.managed_by == "docker" for n in spec.networks.values()) for spec in specs)
 
 
 def forwards(spec: Spec) -> bool:

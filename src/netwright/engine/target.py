@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Mapping
 
 from netwright.engine.survey import look_closer, look_first
 from netwright.errors import NetwrightError, Refused, SpecError

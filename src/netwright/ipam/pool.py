@@ -7,8 +7,8 @@ file around it changes.
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Iterator
 
 from netwright.errors import InvalidValue
 from netwright.model.address import Ip, canonical

@@ -13,11 +13,10 @@ from netwright.model.route import PROTOCOL, Address, Route
 from netwright.model.state import Namespace
 from netwright.plan.draft import Draft, Step
 from netwright.plan.links import LinkPlan
+from netwright.plan.sentence import place
 
 
-def plan_addressing(
-    wanted: Namespace, there: Namespace | None, earlier: Namespace, links: LinkPlan, draft: Draft
-) -> list[AnyOperation]:
+def plan_addressing(wanted: Namespace, there: Namespace | None, earlier: Namespace, links: LinkPlan, draft: Draft) -> list[AnyOperation]:
     """The operations that configure the namespace, in order; what is withdrawn beforehand goes into the draft.
 
     New addresses come before old ones go: with an interface's last address the kernel drops the routes through it.
@@ -68,7 +67,9 @@ def _routes(
         if have is None:
             rival = _rival(route, alive, wanted)
             if rival is not None and not _ours(rival, wanted, earlier):
-                draft.refused.append(f"{ref} already has a route to {_to(route)} via {rival.via or rival.dev}, which is not Netwright's")
+                draft.refused.append(
+                    f"{place(ref)} already has a route to {_to(route)} via {rival.via or rival.dev}, which is not Netwright's"
+                )
                 continue
             operations.append(AddRoute(netns=ref, route=route, why="in the file, not in the table"))
             continue
@@ -135,9 +136,7 @@ def _changed(want: Route, have: Route) -> str | None:
 def _rules(wanted: Namespace, observed: Namespace, earlier: Namespace) -> list[AnyOperation]:
     ref = wanted.ref
     ours_whole = ref.kind is NetnsKind.NAMED and (wanted.owner or earlier.owner) is not None
-    unwanted = [
-        r for r in observed.rules if r.protocol == PROTOCOL and r not in wanted.rules and (ours_whole or r in earlier.rules)
-    ]
+    unwanted = [r for r in observed.rules if r.protocol == PROTOCOL and r not in wanted.rules and (ours_whole or r in earlier.rules)]
     missing = wanted.rules - observed.rules
     return [
         *(RemoveRule(netns=ref, rule=r, why="in the file no more") for r in sorted(unwanted, key=repr)),

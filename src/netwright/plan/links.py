@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from graphlib import TopologicalSorter
-from typing import Iterator
 
 from netwright.model.link import Link, LinkKey, managed_fields
 from netwright.model.loan import NicLoan
@@ -12,6 +12,7 @@ from netwright.model.netns import NetnsRef
 from netwright.model.operation import ChangeLink, CreateLink, DeleteLink, MoveLink
 from netwright.model.state import Desired, Namespace, State
 from netwright.plan.draft import Draft, Step
+from netwright.plan.sentence import place
 
 _BORN_WITH = frozenset({"name", "mac", "mtu", "peer"})
 """What a twin has from its birth; the rest is set afterwards."""
@@ -68,7 +69,7 @@ def _doom(desired: Desired, observed: State, doomed_netns: frozenset[NetnsRef], 
                 if _ours(have, key, desired):
                     reasons[key] = "in the file no more"
                 elif want is not None:
-                    draft.refused.append(f"{ref} already has an interface {name}; the NIC cannot have that name")
+                    draft.refused.append(f"{place(ref)} already has an interface {name}; the NIC cannot have that name")
             elif not _ours(have, key, desired) and not want.borrowed:
                 draft.refused.append(_taken(ref, name, have))
             elif not want.borrowed and (why := _incompatible(want, have)):
@@ -95,8 +96,8 @@ def _dies_elsewhere(twin: LinkKey | None, reasons: dict[LinkKey, str], doomed_ne
 
 def _taken(ref: NetnsRef, name: str, have: Link) -> str:
     if have.owner is not None:
-        return f"{ref} has an interface {name} of the stack {have.owner}"
-    return f"{ref} already has an interface {name}, and it is not Netwright's"
+        return f"{place(ref)} has an interface {name} of the stack {have.owner}"
+    return f"{place(ref)} already has an interface {name}, and it is not Netwright's"
 
 
 def _incompatible(want: Link, have: Link) -> str | None:
@@ -115,9 +116,7 @@ def _change(result: LinkPlan, ref: NetnsRef, link: Link, have: Link | None, why:
     fields = link.differences(have) if have is not None else _stated(link)
     if fields:
         before = have if have is not None and not link.innate else None
-        result.configure.setdefault(ref, []).append(
-            ChangeLink(netns=ref, link=link, fields=fields, before=before, why=_why(fields, why))
-        )
+        result.configure.setdefault(ref, []).append(ChangeLink(netns=ref, link=link, fields=fields, before=before, why=_why(fields, why)))
 
 
 def _why(fields: frozenset[str], why: str) -> str:
@@ -134,7 +133,7 @@ def _borrow(desired: Desired, observed: State, ref: NetnsRef, link: Link, draft:
     source = observed.namespaces.get(origin.netns)
     have = source.links.get(origin.name) if source else None
     if source is None or have is None:
-        draft.refused.append(f"the NIC {origin.name} is not in {origin.netns} any more")
+        draft.refused.append(f"the NIC {origin.name} is not in {place(origin.netns)} any more")
         return
     key = LinkKey(ref, link.name)
     lent = next((x for x in desired.nic_loans if _is_loan_of(x, origin, key)), None)
@@ -200,7 +199,13 @@ def _create(desired: Desired, draft: Draft, result: LinkPlan) -> None:
             made.add(twin_key)
         draft.add(
             Step.CREATE_LINKS,
-            CreateLink(netns=ref, link=link, twin=twin, twin_netns=twin_key.netns if twin and twin_key else None, why="in the file, not on the host"),
+            CreateLink(
+                netns=ref,
+                link=link,
+                twin=twin,
+                twin_netns=twin_key.netns if twin and twin_key else None,
+                why="in the file, not on the host",
+            ),
         )
         if twin is not None and twin_key is not None and (later := _stated(twin) - _BORN_WITH):
             result.configure.setdefault(twin_key.netns, []).append(

@@ -89,5 +89,3 @@ def _plan_docker(desired: Desired, observed: State, draft: Draft) -> None:
     draft.add(Step.CREATE_NETWORKS, *part.create)
     draft.add(Step.CONNECT, *part.connect)
     draft.claimed_networks.update(operation.network.name for operation in part.create)
-
-

@@ -17,6 +17,7 @@ from netwright.model.operation import (
 from netwright.model.state import Desired, Namespace
 from netwright.plan.draft import Draft, Step
 from netwright.plan.links import LinkPlan
+from netwright.plan.sentence import place
 
 _FORWARDING = ("ip_forward", "forwarding")
 
@@ -49,7 +50,7 @@ def plan_sysctls(
             at_birth[key] = value
             continue
         if there is not None and have is None and interface is None:
-            draft.refused.append(f"the kernel has no sysctl {key} in {ref}")
+            draft.refused.append(f"the kernel has no sysctl {key} in {place(ref)}")
             continue
         operation = SetSysctl(netns=ref, key=key, value=value, why=f"it is {have}" if have is not None else "in the file")
         lent = any(loan.netns == ref and loan.key == key for loan in desired.sysctl_loans)
@@ -86,7 +87,8 @@ def plan_table(desired: Desired, wanted: Namespace, there: Namespace | None, *, 
         draft.add(Step.OPEN, ReplaceTable(netns=wanted.ref, table=want, owner=desired.stack, why=why))
     if gone and not doomed:
         draft.add(
-            Step.FORGET, FlushConntrack(netns=wanted.ref, published=gone, why="published no more, or to another target: no connection lives on")
+            Step.FORGET,
+            FlushConntrack(netns=wanted.ref, published=gone, why="published no more, or to another target: no connection lives on"),
         )
 
 

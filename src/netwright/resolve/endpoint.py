@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Iterator, Mapping
 
 from netwright.errors import InvalidValue, Problem
 from netwright.model.address import Cidr, Ip, family, ip_of
@@ -134,9 +134,7 @@ def resolve_endpoints(
                 problems.append(document.problem(path, str(error), error.hint))
                 continue
             addresses.extend(f"{ip}/{subnet.length}" for ip in ips)
-        endpoints.append(
-            Endpoint(holder=holder, interface=name, spec=spec, network=attached, addresses=tuple(Cidr(a) for a in addresses))
-        )
+        endpoints.append(Endpoint(holder=holder, interface=name, spec=spec, network=attached, addresses=tuple(Cidr(a) for a in addresses)))
     return endpoints, leases
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Mapping
 
 from netwright.model.docker import Container, DockerState
 from netwright.model.loan import Loan, NicLoan, SysctlLoan

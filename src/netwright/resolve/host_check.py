@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from typing import Iterator
+from collections.abc import Iterator
 
 from netwright.errors import Problem
 from netwright.model.address import DEFAULT4, DEFAULT6
@@ -33,7 +33,9 @@ def overlaps(document: Document, networks: dict[str, Network], facts: Facts) -> 
             path = ("networks", key, "subnets", index)
             for other, name in in_docker:
                 if subnet.version == other.version and subnet.overlaps(other):
-                    problems.append(document.problem(path, f"{prefix} overlaps {other}, which is Docker's network {name}", "choose another subnet"))
+                    problems.append(
+                        document.problem(path, f"{prefix} overlaps {other}, which is Docker's network {name}", "choose another subnet")
+                    )
             for other, dev in routed:
                 if subnet.version == other.version and subnet.overlaps(other) and not any(o == other for o, _ in in_docker):
                     problems.append(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import Iterable, Mapping
 
 from netwright.errors import Problem
 from netwright.kinds.bridge import Bridge
@@ -81,9 +81,7 @@ def _pair(endpoint: Endpoint, mark: str, links: Links) -> None:
     assert spec.peer is not None
     other = HOST if spec.peer.namespace == "host" else named(spec.peer.namespace)
     mine = LinkKey(endpoint.netns, endpoint.interface)
-    near = Veth(
-        name=endpoint.interface, alias=mark, up=spec.up, mtu=spec.mtu, mac=spec.mac, peer=LinkKey(other, spec.peer.interface)
-    )
+    near = Veth(name=endpoint.interface, alias=mark, up=spec.up, mtu=spec.mtu, mac=spec.mac, peer=LinkKey(other, spec.peer.interface))
     links[endpoint.netns][endpoint.interface] = near
     across = links.setdefault(other, {})
     written = across.get(spec.peer.interface)

@@ -5,7 +5,7 @@ All namespaces of a stack have the same names; they are kept once, in the host's
 
 from __future__ import annotations
 
-from typing import Iterable
+from collections.abc import Iterable
 
 from netwright.model.address import ip_of
 from netwright.model.names import SHARED_FILE

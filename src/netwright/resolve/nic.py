@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Mapping
 
 from netwright.errors import Problem
 from netwright.kinds.nic import Nic
@@ -24,7 +24,9 @@ def resolve_nic(document: Document, endpoint: Endpoint, facts: Facts, problems: 
     selector = endpoint.spec.nic
     assert selector is not None
     path = (*endpoint.path, "nic")
-    loan = next((x for x in facts.nic_loans if x.netns == endpoint.netns and x.new_name == endpoint.interface and _selected(selector, x)), None)
+    loan = next(
+        (x for x in facts.nic_loans if x.netns == endpoint.netns and x.new_name == endpoint.interface and _selected(selector, x)), None
+    )
     current = whereabouts(loan, document.spec.name, facts) if loan else None
     if current is None:
         current = _find_at_home(selector, facts)

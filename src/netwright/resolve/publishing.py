@@ -132,11 +132,7 @@ class Publishing:
         if name in self._document.spec.containers:
             return self._reach_container(netns, name, path)
         other = HOST if name == "host" else named(name)
-        found = [
-            reached
-            for version in (4, 6)
-            if (reached := self._reach_namespace(netns, other, version)) is not None
-        ]
+        found = [reached for version in (4, 6) if (reached := self._reach_namespace(netns, other, version)) is not None]
         if not found:
             self._waiting.append(f"{_words(path)} waits for {name} to have an address")
         return found
@@ -180,7 +176,9 @@ class Publishing:
             return []
         if len(running) > 1:
             names = ", ".join(c.name for c in running)
-            self._problems.append(self._document.problem(path, f"{key} is {len(running)} containers ({names}); a port goes to one", "name one of them"))
+            self._problems.append(
+                self._document.problem(path, f"{key} is {len(running)} containers ({names}); a port goes to one", "name one of them")
+            )
             return []
         found = [r for version in (4, 6) if (r := self._container_address(netns, running[0], version)) is not None]
         if not found:
@@ -242,7 +240,7 @@ class Publishing:
                 )
             )
             return
-        if target.netns == netns or target.netns == HOST:
+        if target.netns in (netns, HOST):
             return
         version = family(target.address)
         table = FIRST_TABLE + int(short_hash(f"{self._document.spec.name}/{netns.key}/{version}", 4), 16)
@@ -273,7 +271,9 @@ class Publishing:
                 spec = self._document.spec.containers.get(key or publish.to.name or "")
                 if container not in matches(key or publish.to.name or "", spec, self._facts.docker):
                     self._problems.append(
-                        self._document.problem(path, f"Docker publishes port {binding.host_port}/{binding.protocol} already, for {container.name}")
+                        self._document.problem(
+                            path, f"Docker publishes port {binding.host_port}/{binding.protocol} already, for {container.name}"
+                        )
                     )
                     return True
                 if publish.from_ is not None:

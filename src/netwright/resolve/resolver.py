@@ -151,9 +151,7 @@ def _sysctls(
     for endpoint in endpoints if 6 in families else ():
         if endpoint.address(6):
             wanted[f"net.ipv6.conf.{endpoint.interface.replace('.', '/')}.disable_ipv6"] = "0"
-    wanted |= forwarding(
-        holder, families, gateway_families=gateways if ref == HOST else frozenset(), publishes=publishes
-    )
+    wanted |= forwarding(holder, families, gateway_families=gateways if ref == HOST else frozenset(), publishes=publishes)
     if holder.spec is not None:
         wanted |= holder.spec.sysctls
     return wanted
@@ -182,9 +180,7 @@ def _docker_networks(document: Document, networks: dict[str, Network], endpoints
             for version in (4, 6)
             if (address := endpoint.address(version)) is not None
         }
-        wanted[network.docker_name] = desired_network(
-            document.spec.name, network.key, network.spec, reserved, network.bridge or ""
-        )
+        wanted[network.docker_name] = desired_network(document.spec.name, network.key, network.spec, reserved, network.bridge or "")
     return wanted
 
 

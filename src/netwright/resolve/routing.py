@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from typing import Iterable, Mapping
+from collections.abc import Iterable, Mapping
 
 from netwright.model.address import DEFAULT4, DEFAULT6, family
 from netwright.model.netns import HOST, NetnsRef
@@ -48,7 +48,7 @@ def resolve_routes(holding: Iterable[Holder], endpoints: Iterable[Endpoint]) -> 
 
 
 def _stated(spec: RouteSpec, endpoints: list[Endpoint]) -> Route:
-    version = family(spec.via or spec.source or (spec.to if spec.to != "default" else "0.0.0.0"))
+    version = family(spec.via or spec.source or (DEFAULT4 if spec.to == "default" else spec.to))
     to = (DEFAULT6 if version == 6 else DEFAULT4) if spec.to == "default" else spec.to
     return Route(
         to=to,

@@ -6,8 +6,8 @@ nothing). What the stack may have left behind on its way is in `earlier`; what i
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import Iterable, Mapping
 
 from netwright.model.loan import Loan, NicLoan, SysctlLoan
 from netwright.model.netns import NetnsRef
@@ -72,9 +72,7 @@ def loans_held(target: Desired, loans: Iterable[Loan]) -> tuple[Loan, ...]:
 
 def sysctls_wanted(desired: Desired) -> frozenset[tuple[NetnsRef, str]]:
     """The sysctls of namespaces that the stack does not own and wants set."""
-    return frozenset(
-        (ref, key) for ref, namespace in desired.state.namespaces.items() if namespace.shared for key in namespace.sysctls
-    )
+    return frozenset((ref, key) for ref, namespace in desired.state.namespaces.items() if namespace.shared for key in namespace.sysctls)
 
 
 def inherit(given_up: Iterable[Loan], wanted_by: Mapping[str, frozenset[tuple[NetnsRef, str]]]) -> dict[str, tuple[SysctlLoan, ...]]:
