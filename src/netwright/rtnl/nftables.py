@@ -10,7 +10,8 @@ from netwright.rtnl.attribute import Malformed, as_text, text
 from netwright.rtnl.message import Request
 from netwright.rtnl.nfnetlink import HEADER, NFNL_SUBSYS_NFTABLES, message_type
 
-NFPROTO_INET = 1
+FAMILIES = {"inet": 1, "ip": 2, "ip6": 10}
+"""linux/netfilter.h: NFPROTO_*, by nft's word."""
 
 NFT_MSG_GETTABLE = 1
 NFTA_TABLE_NAME = 1
@@ -20,9 +21,10 @@ _COMMENT = 0
 """libnftnl's NFTNL_UDATA_TABLE_COMMENT: user data is a row of type, length (a byte each) and value."""
 
 
-def get_table(name: str) -> Request:
-    """The inet table of this name; the answer is one NFT_MSG_NEWTABLE, or ENOENT."""
-    return Request(message_type(NFNL_SUBSYS_NFTABLES, NFT_MSG_GETTABLE), 0, HEADER.pack(NFPROTO_INET, 0) + text(NFTA_TABLE_NAME, name))
+def get_table(family: str, name: str) -> Request:
+    """The table of this family (inet, ip, ip6) and name; the answer is one NFT_MSG_NEWTABLE, or ENOENT."""
+    body = HEADER.pack(FAMILIES[family], 0) + text(NFTA_TABLE_NAME, name)
+    return Request(message_type(NFNL_SUBSYS_NFTABLES, NFT_MSG_GETTABLE), 0, body)
 
 
 def decode_comment(data: bytes, start: int, end: int) -> str:

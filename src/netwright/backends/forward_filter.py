@@ -1,0 +1,84 @@
+"""What others drop of what the host forwards: looked at in the namespace we run in, nothing changed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from netwright.backends.libnftables import run_nft
+from netwright.backends.xtables import Variant, save, variants
+from netwright.firewall.foreign import FILTER, FORWARD
+from netwright.firewall.listing import BaseChain, Forward, forward_chains, nft_forward, obstacle, saved_forward
+from netwright.model.firewall import ForwardFilter, Obstacle
+
+_NFT_FAMILIES = {4: "ip", 6: "ip6"}
+_BRIDGE_SWITCHES = {4: "/proc/sys/net/bridge/bridge-nf-call-iptables", 6: "/proc/sys/net/bridge/bridge-nf-call-ip6tables"}
+_OWN_PREFIX = "nw_"
+"""Our tables shut single networks, and never have a policy."""
+
+
+def observe_forward() -> ForwardFilter:
+    """FORWARD of iptables in both of its kinds, and nft's base chains at the forward hook.
+
+    A program is started only where the kernel's older tables (iptables-legacy) are in use: nft shows the rest.
+    Raises FirewallError, KernelError, Missing.
+    """
+    chains = forward_chains(run_nft("list chains"))
+    obstacles = [found for base in chains if not _of_iptables(base) and (found := _look_at(base)) is not None]
+    drops, docker_user = set(), set()
+    for family in (4, 6):
+        forwards = _forwards(family, chains)
+        variant = choose(forwards)
+        for other, forward in forwards.items():
+            if other is variant:
+                if forward.docker_user:
+                    docker_user.add(family)
+                if forward.stops is not None and not (forward.docker_user and forward.stops_first):
+                    drops.add(family)
+            if forward.stops is not None and (other is not variant or (forward.docker_user and forward.stops_first)):
+                rule = f"{forward.stops} (iptables-{other.value})"
+                obstacles.append(Obstacle(family=_NFT_FAMILIES[family], table=FILTER, chain=FORWARD, rule=rule))
+    return ForwardFilter(
+        drops=frozenset(drops),
+        docker_user=frozenset(docker_user),
+        bridge_calls_iptables=frozenset(family for family, path in _BRIDGE_SWITCHES.items() if _is_on(path)),
+        obstacles=tuple(obstacles),
+    )
+
+
+def variant_of(family: int) -> Variant | None:
+    """The kind of iptables in which our rules belong: Docker's, else the one that drops; None: there is none."""
+    chains = forward_chains(run_nft("list chains")) if Variant.NFT in variants(family) else []
+    return choose(_forwards(family, chains))
+
+
+def choose(forwards: dict[Variant, Forward]) -> Variant | None:
+    """Of several kinds the one that Docker uses, else the one that drops, else the first."""
+    return min(forwards, key=lambda variant: (not forwards[variant].docker_user, forwards[variant].stops is None), default=None)
+
+
+def _forwards(family: int, chains: list[BaseChain]) -> dict[Variant, Forward]:
+    found = {}
+    for base in chains:
+        if base.family == _NFT_FAMILIES[family] and base.table == FILTER and base.chain == FORWARD:
+            found[Variant.NFT] = nft_forward(base.policy, run_nft(f"list chain {base.family} {FILTER} {FORWARD}"))
+    if Variant.LEGACY in variants(family) and (legacy := saved_forward(save(family, Variant.LEGACY, FILTER))) is not None:
+        found[Variant.LEGACY] = legacy
+    return found
+
+
+def _of_iptables(base: BaseChain) -> bool:
+    return base.family in _NFT_FAMILIES.values() and base.table == FILTER and base.chain == FORWARD
+
+
+def _look_at(base: BaseChain) -> Obstacle | None:
+    if base.table.startswith(_OWN_PREFIX) and base.policy != "drop":
+        return None
+    return obstacle(base, run_nft(f"list table {base.family} {base.table}"))
+
+
+def _is_on(path: str) -> bool:
+    """Absent: br_netfilter is not loaded."""
+    try:
+        return Path(path).read_text(encoding="ascii").strip() not in ("", "0")
+    except OSError:
+        return False

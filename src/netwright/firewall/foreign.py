@@ -1,0 +1,164 @@
+"""Rules of ours that must stand in chains of other people, because a verdict of theirs is final.
+
+An accept in our own table does not keep another base chain from dropping; so what Docker or an administrator drops in iptables'
+FORWARD is accepted there, in DOCKER-USER where there is one. And a port that Docker publishes to everybody is shut there, before
+Docker accepts it.
+
+The rules are written as iptables-save(8) prints them, for they are compared with what it prints. Each is marked by a comment that
+begins with `netwright:STACK`. None of them skips what others have in DOCKER-USER, so a restriction refuses whom it shuts out,
+and lets nobody pass by RETURN.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterator, Mapping
+
+from netwright.firewall.intents import BridgeNetwork, Intents, Publish, Restriction
+from netwright.firewall.restriction import families_of
+from netwright.firewall.sources import complement, prefixes_of
+from netwright.model.address import family, parse_ip, parse_prefix
+from netwright.model.firewall import ForeignChain, ForwardFilter, Obstacle
+from netwright.model.names import OWNER_PREFIX, parse_ifname
+
+FILTER = "filter"
+DOCKER_USER = "DOCKER-USER"
+FORWARD = "FORWARD"
+
+DNAT_MENTION = "ct status dnat"
+"""In Obstacle.mentions: the table has a rule for translated connections."""
+
+_MARK = re.compile(rf'--comment "{OWNER_PREFIX}(?P<stack>[a-z0-9][a-z0-9-]*)[ "]')
+_PROTOCOL_NUMBERS = {"tcp": 6, "udp": 17, "sctp": 132}
+_UNREACHABLE = {4: "icmp-port-unreachable", 6: "icmp6-port-unreachable"}
+_FAMILIES = {"ip": (4,), "ip6": (6,), "inet": (4, 6), "bridge": (4, 6)}
+
+
+def foreign_rules(stack: str, forward: ForwardFilter, intents: Intents) -> Mapping[ForeignChain, tuple[str, ...]]:
+    """The rules of a stack by chain, in order: who is shut out first. Raises InvalidValue."""
+    found = {}
+    for of_family in (4, 6):
+        has_docker_user = of_family in forward.docker_user
+        rules: list[str] = []
+        if has_docker_user:
+            rules.extend(_restrictions(stack, intents, of_family))
+        if of_family in forward.drops:
+            rules.extend(_accepts(stack, forward, intents, of_family))
+        if rules:
+            chain = ForeignChain(of_family, FILTER, DOCKER_USER if has_docker_user else FORWARD)
+            found[chain] = tuple(dict.fromkeys(rules))
+    return found
+
+
+def marked_stack(rule: str) -> str | None:
+    """The stack that a rule belongs to, as iptables-save prints it; None: it is somebody else's."""
+    mark = _MARK.search(rule)
+    return mark["stack"] if mark else None
+
+
+def _comment(stack: str, what: str) -> str:
+    return f'-m comment --comment "{OWNER_PREFIX}{stack} {what}"'
+
+
+def _restrictions(stack: str, intents: Intents, of_family: int) -> Iterator[str]:
+    for restriction in intents.restrictions:
+        if of_family in families_of(restriction):
+            yield from _restriction(stack, restriction, of_family)
+
+
+def _restriction(stack: str, restriction: Restriction, of_family: int) -> Iterator[str]:
+    """By the port that the client asked for: behind Docker's DNAT the container's own is to be seen."""
+    allowed = prefixes_of(restriction.sources, of_family)
+    if allowed is None:
+        return
+    address = "" if restriction.address is None else f" --ctorigdst {parse_ip(restriction.address)}"
+    connection = f"-m conntrack --ctstate DNAT{address} --ctorigdstport {_range(restriction.ports)} --ctdir ORIGINAL"
+    answer = "tcp-reset" if restriction.protocol == "tcp" else _UNREACHABLE[of_family]
+    comment = _comment(stack, "restriction")
+    tail = f"{connection} {comment} -j REJECT --reject-with {answer}"
+    if not allowed:
+        yield f"-p {restriction.protocol} {tail}"
+    elif len(allowed) == 1:
+        yield f"! -s {allowed[0]} -p {restriction.protocol} {tail}"
+    else:
+        # iptables negates one prefix, not several: so the gaps between them are refused.
+        for first, last in complement(allowed, of_family):
+            yield f"-p {restriction.protocol} -m iprange --src-range {first}-{last} {tail}"
+
+
+def _accepts(stack: str, forward: ForwardFilter, intents: Intents, of_family: int) -> Iterator[str]:
+    networks = [network for network in intents.networks if of_family in _families(network)]
+    for network in networks:
+        bridge = parse_ifname(network.bridge)
+        comment = _comment(stack, "network")
+        if of_family in forward.bridge_calls_iptables:
+            yield f"-i {bridge} -o {bridge} {comment} -j ACCEPT"
+        if not network.internal:
+            yield f"-i {bridge} ! -o {bridge} {comment} -j ACCEPT"
+            yield f"-o {bridge} -m conntrack --ctstate RELATED,ESTABLISHED {comment} -j ACCEPT"
+            yield f"-o {bridge} -m conntrack --ctstate DNAT {comment} -j ACCEPT"
+    for publish in _beyond(intents, of_family):
+        # Both directions and their ICMP errors in one rule: these matches look at the connection, not at the packet.
+        yield (
+            f"-m conntrack --ctstate DNAT --ctproto {_PROTOCOL_NUMBERS[publish.protocol]} --ctreplsrc {parse_ip(publish.target)}"
+            f" --ctorigdstport {_range(publish.ports)} --ctreplsrcport {_range(publish.target_ports)}"
+            f" {_comment(stack, 'publish')} -j ACCEPT"
+        )
+
+
+def _beyond(intents: Intents, of_family: int) -> Iterator[Publish]:
+    """Publishes whose target is on no network of ours: on Docker's, or anywhere else."""
+    ours = [ipaddress.ip_network(parse_prefix(subnet)) for network in intents.networks for subnet in network.subnets]
+    for publish in intents.publishes:
+        target = ipaddress.ip_address(publish.target)
+        if target.version == of_family and not any(target in subnet for subnet in ours):
+            yield publish
+
+
+def _families(network: BridgeNetwork) -> set[int]:
+    return {family(subnet) for subnet in network.subnets}
+
+
+def _range(ports: tuple[int, int]) -> str:
+    first, last = ports
+    return str(first) if first == last else f"{first}:{last}"
+
+
+def obstacles(stack: str, forward: ForwardFilter, intents: Intents) -> list[str]:
+    """What others drop and no rule of ours can get around: a sentence each, with the chain, its rule, and what to do."""
+    sentences = []
+    for obstacle in forward.obstacles:
+        families = _FAMILIES[obstacle.family]
+        for network in intents.networks:
+            if _stopped(network, obstacle, forward) and not _mentioned(network.bridge, obstacle):
+                bridge = parse_ifname(network.bridge)
+                sentences.append(
+                    f"{_where(obstacle)} drops what network {bridge} of {stack} forwards, by `{obstacle.rule}`, and no rule elsewhere can keep it from that;"
+                    f' accept it there, with iifname "{bridge}" accept and oifname "{bridge}" ct state established,related accept,'
+                    f" and ct status dnat accept for published ports"
+                )
+        if obstacle.family != "bridge" and DNAT_MENTION not in obstacle.mentions:
+            targets = [publish.target for of_family in families for publish in _beyond(intents, of_family)]
+            sentences.extend(
+                f"{_where(obstacle)} drops what {stack} publishes to {target}, by `{obstacle.rule}`, and no rule elsewhere can keep it from that;"
+                f" accept it there, with ct status dnat accept"
+                for target in dict.fromkeys(targets)
+            )
+    return sentences
+
+
+def _stopped(network: BridgeNetwork, obstacle: Obstacle, forward: ForwardFilter) -> bool:
+    """Whether traffic that the network is for passes the chain."""
+    families = _families(network) & set(_FAMILIES[obstacle.family])
+    if obstacle.family == "bridge" or not network.internal:
+        return bool(families)
+    return bool(families & forward.bridge_calls_iptables)
+
+
+def _mentioned(bridge: str, obstacle: Obstacle) -> bool:
+    return any(bridge.startswith(name[:-1]) if name.endswith("*") else bridge == name for name in obstacle.mentions)
+
+
+def _where(obstacle: Obstacle) -> str:
+    return f"the chain {obstacle.chain} of the nft table {obstacle.family} {obstacle.table}"
