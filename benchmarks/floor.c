@@ -4,7 +4,7 @@
  *
  * Makes exactly what `netwright apply` makes of the benchmark's file: bridges with a gateway address; per endpoint a named
  * namespace with IPv6 off, a veth (both ends in place, one queue each, the outer one a port and up), the mark as alias on
- * both ends, lo up, an address, a default route of protocol 78. It works in phases (all namespaces, all veths, all addresses),
+ * both ends and lo, lo up, an address, a default route of protocol 78. It works in phases (all namespaces, all veths, all addresses),
  * 100 messages to a sendmsg, an acknowledgement asked of the last. It parses no file, looks at nothing first, verifies nothing.
  *
  * Messages as in rtnetlink(7); constants from the kernel's own headers.
@@ -201,7 +201,7 @@ int main(int count, char **words)
 	for (int i = 0; i < endpoints; i++) {
 		if (unshare(CLONE_NEWNET) < 0)
 			die("unshare");
-		write_file("/proc/sys/net/ipv6/conf/all/disable_ipv6", "1");
+		write_file("/proc/sys/net/ipv6/conf/default/disable_ipv6", "1");
 		snprintf(name, sizeof(name), "/run/netns/n%d", i);
 		close(open(name, O_CREAT | O_RDONLY | O_CLOEXEC, 0444));
 		if (mount("/proc/self/ns/net", name, NULL, MS_BIND, NULL) < 0)
@@ -241,7 +241,7 @@ int main(int count, char **words)
 	flush_to(host);
 
 	for (int i = 0; i < endpoints; i++) {
-		set_link(1, NULL, 1, NULL);
+		set_link(1, NULL, 1, MARK);
 		add_address(INNER_INDEX, address_of(i / each, i % each + 2));
 		set_link(INNER_INDEX, NULL, 1, MARK);
 		add_default_route(address_of(i / each, 1));
