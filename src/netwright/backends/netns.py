@@ -8,15 +8,19 @@ A netlink socket stays in the namespace in which it was opened: it can be used f
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import cache
 from typing import TypeVar
 
 from netwright.errors import KernelError
 from netwright.model.netns import HOST, NetnsRef
 
 CLONE_NEWNET = 0x40000000
+OWN = "/proc/thread-self/ns/net"
+"""The calling thread's own."""
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -56,6 +60,65 @@ def in_thread(function: Callable[[], T]) -> T:
     return result[0]
 
 
+def location(netns: NetnsRef) -> str:
+    """Where the namespace can be opened: for the host, that of the calling thread. Empty for a container that does not run."""
+    return OWN if netns == HOST else netns.path
+
+
+def identity(netns: NetnsRef) -> tuple[int, int] | None:
+    """What tells this namespace from every other that has been or will be under its name, while a socket holds it: device and inode.
+
+    None if there is none; also for the plain file that is left of a name if its namespace is unmounted and the file is not removed.
+    """
+    try:
+        found = os.stat(location(netns))  # noqa: PTH116 - a thousand times: Path costs more than the call
+    except OSError:
+        return None
+    return (found.st_dev, found.st_ino) if found.st_dev == _nsfs() else None
+
+
+def enter(netns: NetnsRef) -> None:
+    """Move the calling thread there, for good: for threads that end there. Raises KernelError (ENOENT where it is gone)."""
+    try:
+        fd = os.open(location(netns), os.O_RDONLY | os.O_CLOEXEC)
+    except OSError as error:
+        raise KernelError(error.errno or 0, f"entering {netns}: {error.strerror}") from error
+    try:
+        setns(fd)
+    finally:
+        os.close(fd)
+
+
+def visit(namespaces: Iterable[NetnsRef], function: Callable[[NetnsRef], T]) -> dict[NetnsRef, T]:
+    """Run `function` in each of them, one after the other, all in one thread. One that is not there is absent from the result.
+
+    The host's turn is in the caller's thread. Raises KernelError, and whatever `function` raises.
+    """
+    there = [netns for netns in namespaces if identity(netns) is not None]
+    results = {netns: function(netns) for netns in there if netns == HOST}
+    others = [netns for netns in there if netns != HOST]
+
+    def tour() -> None:
+        for netns in others:
+            try:
+                enter(netns)
+            except KernelError as error:
+                if error.errno != errno.ENOENT:
+                    raise
+            else:
+                results[netns] = function(netns)
+
+    if others:
+        in_thread(tour)
+    return results
+
+
+@cache
+def _nsfs() -> int:
+    """The device number of the file system that namespaces live on."""
+    return os.stat(OWN).st_dev  # noqa: PTH116
+
+
 def run_in(netns: NetnsRef, function: Callable[[], T]) -> T:
     """Run `function` in `netns`, in a thread of its own. For the host it runs at once, in the caller's.
 
@@ -65,14 +128,7 @@ def run_in(netns: NetnsRef, function: Callable[[], T]) -> T:
         return function()
 
     def enter_and_run() -> T:
-        try:
-            fd = os.open(netns.path, os.O_RDONLY | os.O_CLOEXEC)
-        except OSError as error:
-            raise KernelError(error.errno or 0, f"entering {netns}: {error.strerror}") from error
-        try:
-            setns(fd)
-        finally:
-            os.close(fd)
+        enter(netns)
         return function()
 
     return in_thread(enter_and_run)

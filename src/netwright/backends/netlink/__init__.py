@@ -1,0 +1,74 @@
+"""The kernel's side of the world, by rtnetlink: namespaces, links, addresses, routes, rules, and sysctls."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from netwright.backends.netlink import observer, sysctls
+from netwright.backends.netlink.executor import Executor
+from netwright.backends.netlink.sockets import Sockets
+from netwright.model.netns import NetnsRef
+from netwright.model.operation import (
+    AddAddress,
+    AddRoute,
+    AddRule,
+    AnyOperation,
+    ChangeLink,
+    CreateLink,
+    CreateNetns,
+    DeleteLink,
+    DeleteNetns,
+    MoveLink,
+    RemoveAddress,
+    RemoveRoute,
+    RemoveRule,
+    SetSysctl,
+)
+from netwright.model.state import Namespace
+
+HANDLES = (
+    CreateNetns,
+    DeleteNetns,
+    CreateLink,
+    ChangeLink,
+    DeleteLink,
+    MoveLink,
+    AddAddress,
+    RemoveAddress,
+    AddRoute,
+    RemoveRoute,
+    AddRule,
+    RemoveRule,
+    SetSysctl,
+)
+"""The operations that `NetlinkKernel.execute` does."""
+
+
+class NetlinkKernel:
+    """Keeps a socket in each namespace that it has seen. One thread at a time; the host is the namespace of that thread."""
+
+    def __init__(self) -> None:
+        self._sockets = Sockets()
+
+    def observe(self, namespaces: Iterable[NetnsRef]) -> dict[NetnsRef, Namespace]:
+        """Links, addresses, rules, and the routes of all tables but local. A namespace that is not there is absent.
+
+        A pair's two ends know each other if both were looked at. Raises KernelError.
+        """
+        return observer.observe(self._sockets, namespaces)
+
+    def read_sysctls(self, wanted: Mapping[NetnsRef, frozenset[str]]) -> dict[NetnsRef, dict[str, str]]:
+        """Dotted keys, `/` for a dot in an interface's name. Keys and namespaces that are not there are absent. Raises KernelError."""
+        return sysctls.read_all(wanted)
+
+    def execute(self, operations: Sequence[AnyOperation], done: Callable[[int], None]) -> None:
+        """Do operations of HANDLES, in order. `done(n)`: n more are finished.
+
+        Removing what is gone already succeeds. Raises ports.OperationFailed with a KernelError: the operations before
+        it are done, some of its batch behind it may be.
+        """
+        Executor(self._sockets, operations, done).run()
+
+    def close(self) -> None:
+        """Close the sockets. Namespaces without a name and a process end with them."""
+        self._sockets.close()

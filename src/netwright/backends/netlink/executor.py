@@ -1,0 +1,194 @@
+"""Doing operations: neighbours of one sort and one namespace go out together."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable, Sequence
+from itertools import groupby
+from typing import cast
+
+from netwright.backends.netlink import named, sysctls
+from netwright.backends.netlink.batch import REMOVALS, Batch, Local
+from netwright.backends.netlink.channel import Channel
+from netwright.backends.netlink.deletion import delete_links
+from netwright.backends.netlink.indexes import Indexes
+from netwright.backends.netlink.sockets import CHUNK, Sockets
+from netwright.backends.netlink.wording import phrase, refused
+from netwright.backends.netns import enter, in_thread, location
+from netwright.errors import KernelError
+from netwright.model.netns import HOST, NetnsRef
+from netwright.model.operation import AnyOperation, CreateNetns, DeleteLink, DeleteNetns, MoveLink, SetSysctl
+from netwright.ports import OperationFailed
+from netwright.rtnl import link
+from netwright.rtnl.message import Answer, Request
+
+_NETNS_CHUNK = 64
+"""Namespaces made by one thread: between two of them progress is told."""
+
+
+class Executor:
+    """One run through a list of operations."""
+
+    def __init__(self, sockets: Sockets, operations: Sequence[AnyOperation], done: Callable[[int], None]) -> None:
+        self._sockets = sockets
+        self._operations = operations
+        self._done = done
+        self._indexes = Indexes()
+        self._ready: set[NetnsRef] = set()
+
+    def run(self) -> None:
+        """Raises OperationFailed."""
+        position = 0
+        for (sort, netns), group in groupby(self._operations, key=_lane):
+            run = list(group)
+            if sort is CreateNetns:
+                self._create_namespaces(cast("list[CreateNetns]", run))
+            elif sort is DeleteNetns:
+                self._delete_namespaces(cast("list[DeleteNetns]", run))
+            elif sort is SetSysctl:
+                self._set_sysctls(cast("list[SetSysctl]", run))
+            elif sort is MoveLink:
+                for operation in cast("list[MoveLink]", run):
+                    self._move(operation)
+            elif netns is not None and (channel := self._channel(netns, position, run)) is not None:
+                if sort is DeleteLink:
+                    self._indexes.forget()
+                    delete_links(channel, cast("list[DeleteLink]", run), self._done)
+                else:
+                    Batch(netns, channel, self._indexes, self._done).run(cast("list[Local]", run))
+            else:
+                self._done(len(run))
+            position += len(run)
+
+    def _channel(self, netns: NetnsRef, position: int, run: Sequence[AnyOperation]) -> Channel | None:
+        """None where the namespace is gone, and with it what the run would remove."""
+        if netns not in self._ready:
+            coming = dict.fromkeys(other for operation in self._operations[position:] if (other := _lane(operation)[1]) is not None)
+            self._ready.clear()
+            self._ready.update(self._sockets.open(list(coming)[:CHUNK]))
+        first = next((operation for operation in run if not isinstance(operation, (*REMOVALS, DeleteLink))), None)
+        try:
+            return self._sockets.get(netns)
+        except KernelError as error:
+            if first is None and error.errno == errno.ENOENT:
+                return None
+            raise OperationFailed(first or run[0], error) from error
+
+    def _create_namespaces(self, operations: Sequence[CreateNetns]) -> None:
+        for start in range(0, len(operations), _NETNS_CHUNK):
+            part = operations[start : start + _NETNS_CHUNK]
+            made: list[Channel] = []
+
+            def make(part: Sequence[CreateNetns] = part, made: list[Channel] = made) -> None:
+                for operation in part:
+                    made.append(named.create(operation.netns, operation.sysctls))  # noqa: PERF401 - what is made counts if a later one fails
+
+            failure: KernelError | None = None
+            try:
+                named.prepare_folder()
+                in_thread(make)
+            except KernelError as error:
+                failure = error
+            for operation, channel in zip(part, made, strict=False):
+                self._sockets.adopt(operation.netns, channel)
+            if made:
+                self._done(len(made))
+            if failure is not None:
+                raise _failed(part[len(made)], failure) from failure
+
+    def _delete_namespaces(self, operations: Sequence[DeleteNetns]) -> None:
+        self._indexes.forget()
+        for operation in operations:
+            self._sockets.drop(operation.netns)
+            try:
+                named.delete(operation.netns)
+            except KernelError as error:
+                raise _failed(operation, error) from error
+            self._done(1)
+
+    def _set_sysctls(self, operations: Sequence[SetSysctl]) -> None:
+        for at_home, group in groupby(operations, key=lambda operation: operation.netns == HOST):
+            run = list(group)
+            finished: list[SetSysctl] = []
+
+            def write(run: Sequence[SetSysctl] = run, finished: list[SetSysctl] = finished) -> None:
+                there: NetnsRef | None = HOST
+                for operation in run:
+                    if operation.netns != there:
+                        enter(operation.netns)
+                        there = operation.netns
+                    sysctls.write(operation.key, operation.value)
+                    finished.append(operation)
+
+            failure: KernelError | None = None
+            try:
+                if at_home:
+                    write()
+                else:
+                    in_thread(write)
+            except KernelError as error:
+                failure = error
+            if finished:
+                self._done(len(finished))
+            if failure is not None:
+                raise _failed(run[len(finished)], failure) from failure
+
+    def _move(self, operation: MoveLink) -> None:
+        self._indexes.forget()
+        try:
+            refusals = self._relocate(operation)
+        except KernelError as error:
+            raise _failed(operation, error) from error
+        for answer in refusals.values():
+            refusal = refused(operation, answer)
+            raise OperationFailed(operation, refusal) from refusal
+        self._indexes.forget()
+        self._done(1)
+
+    def _relocate(self, operation: MoveLink) -> dict[int, Answer]:
+        channel = self._sockets.get(operation.source)
+        self._indexes.learn(operation.source, channel, (operation.name,))
+        index = self._indexes.find(operation.source, operation.name)
+        if index is None:
+            raise KernelError(errno.ENODEV, f"there is no link {operation.name} in {operation.source}")
+        if operation.source == operation.target:
+            return channel.exchange([link.change(name=operation.name, up=False), _relocation(operation, index, None)])
+        fd = _open(operation.target)
+        try:
+            return channel.exchange([_relocation(operation, index, fd)])
+        finally:
+            os.close(fd)
+
+
+def _relocation(operation: MoveLink, index: int, netns_fd: int | None) -> Request:
+    return link.relocate(
+        index=index,
+        name=operation.new_name,
+        netns_fd=netns_fd,
+        alias=operation.alias,
+        addrgenmode=operation.address_generation,
+        txqlen=operation.txqlen,
+        group=operation.group,
+    )
+
+
+def _open(netns: NetnsRef) -> int:
+    try:
+        return os.open(location(netns), os.O_RDONLY | os.O_CLOEXEC)
+    except OSError as error:
+        raise KernelError(error.errno or 0, f"entering {netns}: {error.strerror}") from error
+
+
+def _failed(operation: AnyOperation, error: KernelError) -> OperationFailed:
+    told = KernelError(error.errno or 0, f"could not {phrase(operation)}: {error}", hint=error.hint)
+    return OperationFailed(operation, told)
+
+
+def _lane(operation: AnyOperation) -> tuple[type[AnyOperation] | None, NetnsRef | None]:
+    """What may go out together: of one sort, and in one namespace where a socket is needed."""
+    if isinstance(operation, CreateNetns | DeleteNetns | SetSysctl | MoveLink):
+        return type(operation), None
+    if isinstance(operation, DeleteLink):
+        return DeleteLink, operation.netns
+    return None, cast("Local", operation).netns

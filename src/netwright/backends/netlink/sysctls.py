@@ -1,0 +1,60 @@
+"""Sysctls below net, which every network namespace has of its own: /proc/sys shows the reader's (proc(5))."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterable, Mapping
+
+from netwright.backends.netns import visit
+from netwright.errors import KernelError
+from netwright.model.netns import NetnsRef
+
+_SWAP = str.maketrans("./", "/.")
+_UNSET = {errno.ENOENT, errno.EIO}
+"""Not in this kernel or of no such interface; and what the kernel answers for one that has no value yet."""
+
+
+def read_all(wanted: Mapping[NetnsRef, frozenset[str]]) -> dict[NetnsRef, dict[str, str]]:
+    """The values of those that are there; a namespace that is not is absent. Tabs between values are spaces. Raises KernelError."""
+    return visit(wanted, lambda netns: _read_here(wanted[netns]))
+
+
+def write(key: str, value: str) -> None:
+    """Set it in the calling thread's namespace. Raises KernelError."""
+    try:
+        fd = os.open(_path(key), os.O_WRONLY | os.O_CLOEXEC)
+        try:
+            os.write(fd, value.encode() + b"\n")
+        finally:
+            os.close(fd)
+    except OSError as error:
+        code = error.errno or 0
+        if code == errno.ENOENT:
+            raise KernelError(code, f"there is no sysctl {key} here", hint="its interface, or a part of the kernel, is missing") from error
+        raise KernelError(code, f"setting the sysctl {key} to {value!r}: {error.strerror}") from error
+
+
+def _read_here(keys: Iterable[str]) -> dict[str, str]:
+    values = {}
+    for key in keys:
+        try:
+            fd = os.open(_path(key), os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                content = os.read(fd, 65536)
+            finally:
+                os.close(fd)
+        except OSError as error:
+            if error.errno in _UNSET:
+                continue
+            raise KernelError(error.errno or 0, f"reading the sysctl {key}: {error.strerror}") from error
+        values[key] = " ".join(content.decode().split())
+    return values
+
+
+def _path(key: str) -> str:
+    """`net.ipv4.conf.eth0/1.rp_filter` → /proc/sys/net/ipv4/conf/eth0.1/rp_filter, and never a way out of there."""
+    parts = key.split(".")
+    if any(not part.strip("/") for part in parts):
+        raise KernelError(errno.EINVAL, f"{key!r} is not a sysctl")
+    return f"/proc/sys/{key.translate(_SWAP)}"
