@@ -194,7 +194,7 @@ def _attachments(
 def _address_reason(want: Attachment, there: Attachment) -> str | None:
     """Why a container must be connected once more, or None."""
     wrong = [(have, wish) for wish, have in ((want.ipv4, there.ipv4), (want.ipv6, there.ipv6)) if wish is not None and wish != have]
-    return " and ".join(f"its address is {have or 'any'}, not {wish}" for have, wish in wrong) or None
+    return " and ".join(f"its address is {have}, not {wish}" if have else f"it has not the address {wish}" for have, wish in wrong) or None
 
 
 def _alone(host_network: bool, attachments: Mapping[str, Attachment]) -> str | None:
@@ -209,10 +209,10 @@ def _unreachable(desired: Desired, docker: DockerState | None) -> Iterator[str]:
     earlier = desired.earlier.docker.networks.keys() if desired.earlier.docker is not None else frozenset()
     left = sorted((earlier | desired.claims.docker_networks) - desired.docker_networks.keys())
     needs = [f"the Docker network {name}" for name in sorted(desired.docker_networks)]
-    needs += [f"the Docker network {name}, which is to be removed," for name in left]
+    needs += [f"removing the Docker network {name}" for name in left]
     needs += [f"the container {name} on {network}" for name in sorted(desired.attachments) for network in sorted(desired.attachments[name])]
     needs += [
-        f"the container {name}, which is to leave {network},"
+        f"disconnecting the container {name} from {network}"
         for name in sorted(desired.earlier_attachments)
         for network in sorted(desired.earlier_attachments[name] - desired.attachments.get(name, {}).keys())
     ]

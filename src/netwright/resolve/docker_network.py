@@ -40,12 +40,11 @@ def desired_network(stack: str, key: str, network: NetworkSpec, reserved: Mappin
             f"networks.{key}.gateway: Docker cannot leave its bridge without an address in an IPv6 subnet",
             hint="name a gateway for it, or leave out managed_by: docker",
         )
-    on_bridge = network.driver == "bridge"
     options = {
-        **({BRIDGE_NAME: bridge} if bridge and on_bridge else {}),
+        **({BRIDGE_NAME: bridge} if bridge else {}),
         **({MTU: str(network.mtu)} if network.mtu is not None else {}),
-        **({MASQUERADE: "false"} if on_bridge and not network.masquerade else {}),
-        **({NO_ADDRESS: "true"} if on_bridge and without else {}),
+        **({MASQUERADE: "false"} if not network.masquerade else {}),
+        **({NO_ADDRESS: "true"} if without else {}),
         **network.options,
     }
     return DockerNetwork(
@@ -57,7 +56,7 @@ def desired_network(stack: str, key: str, network: NetworkSpec, reserved: Mappin
         ipv6=any(family(prefix) == 6 for prefix in network.subnets),
         options=options,
         labels={**network.labels, STACK_LABEL: stack},
-        bridge=options.get(BRIDGE_NAME) if on_bridge else None,
+        bridge=options.get(BRIDGE_NAME),
     )
 
 
