@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from netwright.errors import BackendError, NetwrightError, Refused
-from netwright.model.names import OWNER_PREFIX, SHARED_FILE
+from netwright.model.names import OWNER_PREFIX, SHARED_FILE, SHARED_FOLDER
 from netwright.model.netns import HOST, NetnsKind, NetnsRef
 from netwright.model.operation import AnyOperation, RemoveFile, WriteFile
 from netwright.ports import OperationFailed
@@ -28,8 +28,7 @@ from netwright.ports import OperationFailed
 MARK = f"# {OWNER_PREFIX}"
 """The beginning of the first line of a file that is ours; the stack's name follows."""
 
-SHARED = ".netwright"
-"""No namespace can have this name."""
+SHARED = SHARED_FOLDER
 
 
 class NetnsFiles:

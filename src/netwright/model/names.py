@@ -24,6 +24,9 @@ LOAN_PREFIX = "netwright-loan:"
 SHARED_FILE = "-> the stack's\n"
 """The content of a file below /etc/netns/NAME that stands for: the file of this name that the whole stack has (the host's entry)."""
 
+SHARED_FOLDER = ".netwright"
+"""Below /etc/netns: a folder for each stack with the files that it has in common. No namespace can have this name."""
+
 IFNAMSIZ = 16
 """linux/if.h: the size of an interface name with its closing NUL."""
 

@@ -8,7 +8,8 @@ from typing import assert_never
 from netwright.model.address import family
 from netwright.model.docker import STACK_LABEL, Attachment, DockerNetwork
 from netwright.model.firewall import ForeignChain, Published
-from netwright.model.netns import NetnsRef
+from netwright.model.names import SHARED_FILE, SHARED_FOLDER
+from netwright.model.netns import HOST, NetnsRef
 from netwright.model.operation import (
     AddAddress,
     AddRoute,
@@ -39,17 +40,19 @@ from netwright.model.operation import (
 from netwright.plan.ip_commands import address, change_link, create_link, move_link, route, rule
 from netwright.plan.shell import here_document, inside, ip, line
 
+_FILES = "/etc/netns"
+
 
 def shell_commands(plan: Plan) -> list[str]:
     """One entry a command, in the plan's order; an entry with a here-document has several lines.
 
     For a POSIX shell in the namespace that Netwright runs in.
     """
-    return [command for operation in plan.operations for command in commands_of(operation)]
+    return [command for operation in plan.operations for command in commands_of(operation, plan.stack)]
 
 
-def commands_of(operation: AnyOperation) -> list[str]:
-    """Those of one operation."""
+def commands_of(operation: AnyOperation, stack: str) -> list[str]:
+    """Those of one operation of a stack."""
     match operation:
         case CreateNetns(netns=netns, sysctls=sysctls):
             return [line(("ip", "netns", "add", netns.name)), *(_sysctl(netns, key, value) for key, value in sysctls.items())]
@@ -68,7 +71,7 @@ def commands_of(operation: AnyOperation) -> list[str]:
         case RemoveAddress(netns=netns, address=unwanted):
             return [address(netns, "delete", unwanted)]
         case AddRoute(netns=netns, route=wanted):
-            return [route(netns, "append", wanted)]
+            return [route(netns, "add", wanted)]
         case RemoveRoute(netns=netns, route=unwanted):
             return [route(netns, "delete", unwanted)]
         case AddRule(netns=netns, rule=wanted):
@@ -89,9 +92,9 @@ def commands_of(operation: AnyOperation) -> list[str]:
         case FlushConntrack(netns=netns, published=published):
             return [_conntrack(netns, entry) for entry in sorted(published)]
         case WriteFile(netns=netns, name=name, content=content):
-            return _write(f"/etc/netns/{netns.name}", name, content)
+            return _write(_folder(netns, stack), name, content, stack)
         case RemoveFile(netns=netns, name=name):
-            return _remove(f"/etc/netns/{netns.name}", name)
+            return _remove(_folder(netns, stack), name)
         case CreateDockerNetwork(network=network):
             return [line(_docker_network(network))]
         case RemoveDockerNetwork(name=name):
@@ -126,9 +129,16 @@ def _conntrack(netns: NetnsRef, entry: Published) -> str:
     return f"{command} || true"
 
 
-def _write(folder: str, name: str, content: str) -> list[str]:
+def _folder(netns: NetnsRef, stack: str) -> str:
+    """What a stack's namespaces have in common stands among the host's files."""
+    return f"{_FILES}/{SHARED_FOLDER}/{stack}" if netns == HOST else f"{_FILES}/{netns.name}"
+
+
+def _write(folder: str, name: str, content: str, stack: str) -> list[str]:
     path = f"{folder}/{name}"
     made = line(("mkdir", "-p", folder))
+    if content == SHARED_FILE:
+        return [made, line(("ln", "-sfn", f"../{SHARED_FOLDER}/{stack}/{name}", path))]
     if content and not content.endswith("\n"):
         return [made, f"printf %s {shlex.quote(content)} >{shlex.quote(path)}"]
     return [made, here_document(f"cat >{shlex.quote(path)}", content)]

@@ -13,9 +13,6 @@ from netwright.model.operation import ChangeLink, CreateLink, MoveLink
 from netwright.model.route import FOREVER, MAIN_TABLE, SCOPE_GLOBAL, SCOPE_HOST, SCOPE_LINK, Address, Route, Rule
 from netwright.plan.shell import ip, line, target
 
-_QUEUES = ("numtxqueues", "1", "numrxqueues", "1")
-"""Of both ends of a pair: with more, its creation waits for an RCU grace period (veth_init_queues)."""
-
 _SCOPES = {SCOPE_GLOBAL: "global", SCOPE_LINK: "link", SCOPE_HOST: "host"}
 
 _FLAGS = {0x02: "nodad", 0x10: "home", 0x100: "mngtmpaddr", 0x200: "noprefixroute", 0x400: "autojoin"}
@@ -29,12 +26,10 @@ def create_link(operation: CreateLink) -> list[str]:
     """The link as it is to be; its twin with name, mac and mtu."""
     netns, link, twin = operation.netns, operation.link, operation.twin
     words = ["link", "add", "name", link.name, *_shape(link)]
-    if twin is not None:
-        words += _QUEUES
     words += ["type", link.kind, *link.ip_words(frozenset(managed_fields(type(link))))]
     command = ip(netns, *words)
     if twin is not None:
-        command += f" {line(('peer', 'name', twin.name, *_shape(twin), *_QUEUES))}"
+        command += f" {line(('peer', 'name', twin.name, *_shape(twin)))}"
         if operation.twin_netns is not None and operation.twin_netns != netns:
             command += f" netns {target(operation.twin_netns)}"
     rest = [*_named(link, "alias"), *_named(link, "master"), *_named(link, "up")]
@@ -75,7 +70,9 @@ def move_link(operation: MoveLink) -> list[str]:
 
 def address(netns: NetnsRef, verb: str, wanted: Address) -> str:
     """`verb` is add or delete."""
-    words = ["address", verb]
+    # The kernel makes IPv6's link-local addresses by itself, at any time.
+    automatic = verb == "add" and wanted.scope == SCOPE_LINK and family(wanted.cidr) == 6
+    words = ["address", "replace" if automatic else verb]
     words += [ip_of(wanted.cidr), "peer", wanted.peer] if wanted.peer else [wanted.cidr]
     if verb == "add":
         if wanted.broadcast:
@@ -94,7 +91,7 @@ def address(netns: NetnsRef, verb: str, wanted: Address) -> str:
 
 
 def route(netns: NetnsRef, verb: str, wanted: Route) -> str:
-    """`verb` is append or delete."""
+    """`verb` is add or delete."""
     words = ["route", verb]
     if wanted.kind != "unicast":
         words.append(wanted.kind)
@@ -136,7 +133,8 @@ def rule(netns: NetnsRef, verb: str, wanted: Rule) -> str:
 
 
 def _shape(link: Link) -> list[str]:
-    return [*_named(link, "mtu"), *_named(link, "mac")]
+    queues = () if link.queues is None else ("numtxqueues", str(link.queues), "numrxqueues", str(link.queues))
+    return [*_named(link, "mtu"), *_named(link, "mac"), *queues]
 
 
 def _named(link: Link, field: str) -> list[str]:

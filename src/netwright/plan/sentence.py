@@ -9,6 +9,7 @@ from netwright.model.address import DEFAULT4, DEFAULT6, Prefix
 from netwright.model.docker import Attachment, DockerNetwork
 from netwright.model.firewall import ForeignChain, Published
 from netwright.model.link import Link
+from netwright.model.names import SHARED_FILE
 from netwright.model.netns import HOST, NetnsKind, NetnsRef
 from netwright.model.operation import (
     AddAddress,
@@ -78,10 +79,11 @@ def sentence(operation: AnyOperation) -> str:
             return f"{_foreign(chain, len(old), len(new))} {_in(netns)}"
         case FlushConntrack(netns=netns, published=published):
             return f"forget connections to {_ports(published)} {_in(netns)}"
-        case WriteFile(netns=netns, name=name):
-            return f"write /etc/netns/{netns.name}/{name}"
+        case WriteFile(netns=netns, name=name, content=content):
+            verb = "link" if content == SHARED_FILE else "write"
+            return f"{verb} {_file(netns, name)}" + (" to the stack's" if content == SHARED_FILE else "")
         case RemoveFile(netns=netns, name=name):
-            return f"remove /etc/netns/{netns.name}/{name}"
+            return f"remove {_file(netns, name)}"
         case CreateDockerNetwork(network=network):
             return _docker_network(network)
         case RemoveDockerNetwork(name=name):
@@ -200,6 +202,10 @@ def _ports(published: Iterable[Published]) -> str:
     entries = sorted(published)
     shown = ", ".join(f"{entry.port}/{entry.protocol}" for entry in entries[:4])
     return shown if len(entries) <= 4 else f"{shown} and {len(entries) - 4} more ports"
+
+
+def _file(netns: NetnsRef, name: str) -> str:
+    return f"the file {name} of the stack's namespaces" if netns == HOST else f"/etc/netns/{netns.name}/{name}"
 
 
 def _docker_network(network: DockerNetwork) -> str:
