@@ -14,7 +14,7 @@ from typing import Any
 
 import click
 
-from netwright.frontends.cli import main as cli
+from netwright.frontends.cli.program import program
 from netwright.plan.document import plan_json_schema
 from netwright.spec.json_schema import json_schema
 
@@ -25,7 +25,7 @@ _PART = re.compile(r"(<!-- generated: (?P<what>[^>]+?) -->\n).*?(<!-- end -->)",
 def generate(what: str) -> str:
     """The Markdown of one generated part."""
     if what == "commands":
-        return "\n".join(_commands(cli, "netwright"))
+        return "\n".join(_commands(program, "netwright"))
     if what == "operations":
         return "\n".join(_operations())
     return "\n".join(_keys(what.removeprefix("keys of ")))
