@@ -1,0 +1,77 @@
+"""`netwright apply`."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import click
+
+from netwright.frontends.cli import say
+from netwright.frontends.cli.arguments import file_argument, json_option, no_wait_option, read_document
+from netwright.frontends.cli.interruption import interruptible
+from netwright.frontends.cli.privilege import need_root
+from netwright.frontends.cli.progress import shown
+
+if TYPE_CHECKING:
+    from netwright.engine.outcome import Outcome
+
+
+@click.command()
+@file_argument
+@click.option(
+    "--confirm",
+    metavar="SECONDS",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Roll back after so many seconds unless netwright confirm comes in time.",
+)
+@no_wait_option
+@click.option("--quiet", "-q", is_flag=True, help="Say nothing unless it fails.")
+@json_option
+def apply(file: str, *, confirm: float | None, no_wait: bool, quiet: bool, as_json: bool) -> int:
+    """Make the host as the file says: all of it, or nothing.
+
+    The file is checked against the host first. Then it is done, verified and remembered; what was done is printed. If an
+    operation fails, or Ctrl-C is pressed, what was done is rolled back. A second apply finds nothing to do.
+
+    With --confirm the host goes back to what it was unless "netwright confirm NAME" is run in time: for changes that may cut off
+    the connection over which you make them.
+
+    \b
+    Example: sudo netwright apply shop.yaml
+             sudo netwright apply --confirm 60 shop.yaml   # then: sudo netwright confirm shop
+
+    Exit status: 0 done; 1 it failed, and says what is the state now; 2 the file is wrong, nothing was touched; 130 interrupted,
+    rolled back.
+    """
+    document = read_document(file)
+    need_root("apply", "changes the host's networks")
+    from netwright.wiring import open_engine
+
+    with interruptible(), shown(quiet=quiet) as progress, open_engine(progress=progress) as engine:
+        outcome = engine.apply(document, wait=not no_wait, confirm_seconds=confirm)
+    name = document.spec.name
+    if outcome.confirm_before is not None:
+        # Before anything is printed: the terminal may be at the end of the connection that was just cut.
+        from netwright.frontends.cli.watch_trial import start_watching
+
+        start_watching(name, outcome.confirm_before)
+    if as_json:
+        from netwright.frontends.cli.documents import apply_document
+
+        say.document(apply_document(name, outcome))
+    elif not quiet:
+        _print(name, outcome)
+    return 0
+
+
+def _print(name: str, outcome: Outcome) -> None:
+    from netwright.plan.text import plan_text
+
+    say.data(plan_text(outcome.plan))
+    if outcome.plan:
+        count = len(outcome.plan.operations)
+        say.words(f"{name}: {count} operation{'s' * (count != 1)} done and verified in {outcome.seconds:.2f} s.")
+    if outcome.confirm_before is not None:
+        until = time.strftime("%H:%M:%S", time.localtime(outcome.confirm_before))
+        say.words(f"It is rolled back at {until} unless you run: netwright confirm {name}")

@@ -1,0 +1,86 @@
+"""What went wrong, as sentences (or as a document), and the exit status that belongs to it."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from netwright.errors import Interrupted, InvalidValue, NetwrightError, SpecError
+from netwright.frontends.cli import say
+
+FAILED = 1
+USAGE = 2
+DIFFERENT = 3
+INTERRUPTED = 130
+
+REPORT = "https://github.com/netwright/netwright/issues"
+
+
+def exit_status(error: NetwrightError) -> int:
+    """The one that `netwright --help` promises for it."""
+    if isinstance(error, (SpecError, InvalidValue)):
+        return USAGE
+    return INTERRUPTED if isinstance(error, Interrupted) else FAILED
+
+
+def tell(error: NetwrightError, *, as_json: bool) -> int:
+    """Say it on standard error; with `as_json` the document goes to standard output as well."""
+    status = exit_status(error)
+    if as_json:
+        from netwright.frontends.cli.documents import error_document
+
+        say.document(error_document(error, status))
+    if isinstance(error, SpecError):
+        count = len(error.problems)
+        say.words(f"{error}\n{_red('error')}: {count} problem{'s' * (count != 1)} in {error.source}; nothing was touched")
+        if error.hint:
+            say.words(f"hint: {error.hint}")
+        return status
+    _say(str(error), error.hint)
+    return status
+
+
+def tell_usage(error: click.ClickException, *, as_json: bool) -> int:
+    """The command line was wrong."""
+    message = error.format_message()
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    hint = f"{context.command_path} --help tells more" if context is not None else None
+    if as_json:
+        from netwright.frontends.cli.documents import plain_error_document
+
+        say.document(plain_error_document("Usage", message, hint, USAGE))
+    _say(message, hint)
+    return USAGE
+
+
+def tell_interrupted(*, as_json: bool) -> int:
+    """Ctrl-C where there was nothing to roll back."""
+    if as_json:
+        from netwright.frontends.cli.documents import plain_error_document
+
+        say.document(plain_error_document("Interrupted", "Interrupted.", None, INTERRUPTED))
+    say.words("\nInterrupted.")
+    return INTERRUPTED
+
+
+def tell_unexpected(error: Exception, *, as_json: bool) -> int:
+    """A mistake in Netwright."""
+    message = f"This should not happen: {type(error).__name__}: {error}".replace("\n", " ")
+    hint = f"set NETWRIGHT_DEBUG=1, run it again and report what it prints at {REPORT}; netwright status tells how the host stands"
+    if as_json:
+        from netwright.frontends.cli.documents import plain_error_document
+
+        say.document(plain_error_document("Unexpected", message, hint, FAILED))
+    _say(message, hint)
+    return FAILED
+
+
+def _say(message: str, hint: str | None) -> None:
+    say.words(f"{_red('error')}: {message}")
+    if hint:
+        say.words(f"hint: {hint}")
+
+
+def _red(text: str) -> str:
+    return click.style(text, fg="red", bold=True) if say.coloured(sys.stderr) else text

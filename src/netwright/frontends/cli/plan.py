@@ -1,0 +1,52 @@
+"""`netwright plan`."""
+
+from __future__ import annotations
+
+import click
+
+from netwright.frontends.cli import failure, say
+from netwright.frontends.cli.arguments import file_argument, json_option, read_document
+from netwright.frontends.cli.privilege import need_root
+from netwright.frontends.cli.progress import shown
+
+
+@click.command()
+@file_argument
+@click.option("--check", is_flag=True, help="Exit with 3 if anything would be done.")
+@click.option("--commands", is_flag=True, help="Print the commands (ip, nft, iptables, sysctl, docker) that would do the same by hand.")
+@click.option("--full", is_flag=True, help="List every operation, also where the same steps repeat.")
+@json_option
+def plan(file: str, *, check: bool, commands: bool, full: bool, as_json: bool) -> int:
+    """Show what apply would do, and why; change nothing.
+
+    The host is read for it, its namespaces and packet filters too: that needs root. (netwright validate checks a file without
+    the host, netwright graph draws it.)
+
+    \b
+    Example: sudo netwright plan shop.yaml
+             sudo netwright plan --check shop.yaml || echo "the host is not as the file says"
+             sudo netwright plan --commands shop.yaml > by-hand.sh
+
+    Exit status: 0; 1 the host is not what the file needs; 2 the file is wrong; with --check 3 if there is anything to do.
+    """
+    if commands and as_json:
+        raise click.UsageError("--commands and --json exclude each other.")
+    document = read_document(file)
+    need_root("plan", "reads the host's namespaces and packet filters")
+    from netwright.wiring import open_engine
+
+    with shown() as progress, open_engine(progress=progress) as engine:
+        made = engine.plan(document)
+    if as_json:
+        from netwright.plan.document import plan_document
+
+        say.document(plan_document(made))
+    elif commands:
+        from netwright.plan.commands import shell_commands
+
+        say.data("".join(f"{line}\n" for line in shell_commands(made)))
+    else:
+        from netwright.plan.text import plan_text
+
+        say.data(plan_text(made, full=full))
+    return failure.DIFFERENT if check and made else 0

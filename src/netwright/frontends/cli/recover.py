@@ -1,0 +1,45 @@
+"""`netwright recover`."""
+
+from __future__ import annotations
+
+import click
+
+from netwright.frontends.cli import say
+from netwright.frontends.cli.arguments import json_option, no_wait_option
+from netwright.frontends.cli.interruption import interruptible
+from netwright.frontends.cli.privilege import need_root
+from netwright.frontends.cli.progress import shown
+
+
+@click.command()
+@no_wait_option
+@json_option
+def recover(*, no_wait: bool, as_json: bool) -> int:
+    """After a crash: back to the last committed state.
+
+    Stacks whose apply or destroy was cut short (kill -9, a power cut) go back to what was committed last, or to nothing. So do
+    those that were not confirmed in time. The next apply does this by itself.
+
+    \b
+    Example: sudo netwright recover
+
+    Exit status: 0 done, or there was nothing to do; 1 it failed, and says what is the state now.
+    """
+    need_root("recover", "changes the host's networks")
+    from netwright.wiring import open_engine
+
+    with interruptible(), shown() as progress, open_engine(progress=progress) as engine:
+        recovered = engine.recover(wait=not no_wait)
+        expired = engine.expire_trials()
+    if as_json:
+        from netwright.frontends.cli.documents import recover_document
+
+        say.document(recover_document(recovered, expired))
+        return 0
+    for name in recovered:
+        say.words(f"{name}: brought back to the last committed state.")
+    for name in expired:
+        say.words(f"{name}: was not confirmed in time, and was rolled back.")
+    if not recovered and not expired:
+        say.words("Nothing to recover: no run was cut short.")
+    return 0
