@@ -234,7 +234,7 @@ def test_interfaces_that_only_the_hosts_rules_name_are_nics_too() -> None:
           publish: [{listen: "eth5:80", to: "web:80"}]
         containers: {web: {networks: {lan: }, publish: [{listen: "eth6:81"}]}}
     """)
-    assert [nic.name for nic in sandboxed.nics] == ["eth3", "eth4", "eth5", "eth6"]
+    assert [nic.name for nic in sandboxed.nics] == ["eth3", "eth5", "eth4", "eth6"]
 
 
 def test_a_nics_other_end_gets_the_addresses_that_are_asked_for() -> None:

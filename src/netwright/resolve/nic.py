@@ -120,8 +120,6 @@ def _find_at_home(selector: str | NicSelector, facts: Facts) -> LinkKey | None:
 def _unfit(name: str, facts: Facts, *, moves: bool) -> tuple[str, str] | None:
     """Why a NIC of the host may not be taken, and what to do; None: it may."""
     link = facts.host.links[name]
-    if name == "lo":
-        return "lo is every namespace's own; it cannot be moved", "name a NIC"
     if link.borrower is not None:
         return f"{name} is lent to the stack {link.borrower} already", f"netwright destroy {link.borrower} gives it back"
     if link.owner is not None:
