@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from netwright.spec.checks_addresses import check_addresses
+from netwright.spec.checks_links import check_links
 from netwright.spec.checks_names import check_names
+from netwright.spec.checks_networks import check_networks
+from netwright.spec.checks_publish import check_publish
+from netwright.spec.checks_routes import check_routes
 from netwright.spec.findings import Findings
 from netwright.spec.schema import Spec
 from netwright.spec.topology import Topology
@@ -11,5 +16,5 @@ from netwright.spec.topology import Topology
 def check(spec: Spec, findings: Findings) -> None:
     """Add everything to `findings`. Nothing here looks at the host: that is for the resolver."""
     topology = Topology(spec)
-    for look in (check_names,):
+    for look in (check_names, check_networks, check_addresses, check_links, check_routes, check_publish):
         look(topology, findings)

@@ -126,6 +126,15 @@ def _containers(topology: Topology, findings: Findings) -> None:
                     on=(("networks", network, "managed_by"),),
                     at_key=True,
                 )
+        if isinstance(part.docker, LabelSelector):
+            for network, attachment in part.networks.items():
+                if attachment is not None and attachment.address:
+                    findings.add(
+                        (*site.path, "networks", network, "address"),
+                        "one address cannot be had by every container with a label",
+                        "leave it out: Docker gives each its own",
+                        on=((*site.path, "docker"),),
+                    )
         own = f"label {part.docker.label}" if isinstance(part.docker, LabelSelector) else part.docker or name
         if own in seen:
             findings.add(

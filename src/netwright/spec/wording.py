@@ -44,10 +44,10 @@ def report(errors: list[ErrorDetails], values: Any, findings: Findings) -> list[
 def _path(error: ErrorDetails, values: Any) -> tuple[Path, bool]:
     """Where in the values an error is, and whether it is about the key there. pydantic's own steps (a union's branch, …) are left out."""
     path: Path = ()
-    here = values
+    here: Any = values
     loc = error["loc"]
     for number, step in enumerate(loc):
-        if (isinstance(here, dict) and step in here) or (isinstance(here, list) and isinstance(step, int) and step < len(here)):
+        if _has(here, step):
             here = here[step]
         elif step == "[key]":
             return path, True
@@ -57,6 +57,12 @@ def _path(error: ErrorDetails, values: Any) -> tuple[Path, bool]:
             continue
         path = (*path, step)
     return path, False
+
+
+def _has(part: Any, step: int | str) -> bool:
+    if isinstance(part, list):
+        return isinstance(step, int) and step < len(part)
+    return isinstance(part, dict) and step in part
 
 
 def _sentence(error: ErrorDetails, path: Path) -> tuple[str, str | None]:

@@ -201,7 +201,7 @@ class _Reader:
             spots.append(inner)
             path.pop()
 
-    def _alias(self, name: str, spot: Spot) -> tuple[Any, Spot]:
+    def _alias(self, name: Any, spot: Spot) -> tuple[Any, Spot]:
         if name not in self._anchors:
             raise self._stop(
                 spot.place, f"*{name} is an alias of nothing: no &{name} stands before it", "put a text that starts with * in quotes"
