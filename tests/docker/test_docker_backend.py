@@ -8,6 +8,8 @@ from docker_orders import FULL, PLAIN, create, execute, wants
 from netwright.model.docker import Attachment, DockerNetwork, DockerSubnet, PortBinding
 from netwright.model.state import State
 from netwright.plan.docker import DockerPart, docker_operations
+from netwright.resolve.docker_network import desired_network
+from netwright.spec.schema import NetworkSpec
 
 pytestmark = pytest.mark.docker
 
@@ -163,3 +165,24 @@ def test_a_network_that_is_no_longer_as_wanted_is_made_anew_with_our_container_o
     assert engine.inspect("network", "custom")["IPAM"]["Config"] == [{"Subnet": "172.30.0.0/24", "Gateway": "172.30.0.1"}]
     assert engine.inspect("container", "web")["NetworkSettings"]["Networks"]["custom"]["IPAddress"] == "172.30.0.10"
     assert docker_operations(desired, State(docker=backend.observe())) == DockerPart()
+
+
+def test_a_bridge_without_an_address_and_a_router_of_our_own(engine, backend):
+    spec = NetworkSpec.model_validate({"managed_by": "docker", "subnets": ["10.79.0.0/24"], "gateway": "none"})
+    wanted = desired_network("article", "lan", spec, {"router-eth0": "10.79.0.1", "other-eth0": "10.79.0.2"}, "nw-lan")
+    execute(backend, create(wanted))
+    assert docker_operations(wants(wanted), State(docker=backend.observe())) == DockerPart()
+    pid = engine.container("web", "--network", "lan")
+    assert " inet " not in engine.run("ip", "-o", "address", "show", "dev", "nw-lan")
+    inside = engine.run("nsenter", f"--net=/proc/{pid}/ns/net", "ip", "-4", "-o", "route").splitlines()
+    assert [line.split(" dev")[0] for line in inside] == ["default via 10.79.0.1", "10.79.0.0/24"]
+    assert engine.inspect("container", "web")["NetworkSettings"]["Networks"]["lan"]["IPAddress"] == "10.79.0.3"
+
+
+def test_a_network_of_ipv6_alone_is_as_wanted_with_the_subnet_that_docker_adds(engine, backend):
+    spec = NetworkSpec.model_validate({"managed_by": "docker", "subnets": ["fd00:31::/64"]})
+    wanted = desired_network("article", "six", spec, {"ns-eth0": "fd00:31::2"}, "nw-six")
+    execute(backend, create(wanted))
+    engine.container("web", "--network", "six")
+    assert engine.inspect("container", "web")["NetworkSettings"]["Networks"]["six"]["GlobalIPv6Address"] == "fd00:31::3"
+    assert docker_operations(wants(wanted), State(docker=backend.observe())) == DockerPart()
