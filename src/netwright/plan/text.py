@@ -54,9 +54,11 @@ def _summarised(operations: Sequence[AnyOperation]) -> Iterator[_Line]:
         yield from _all(operations, at, at + 2 * stride)
         end = at + stride * times
         first, last = sentence(operations[end - stride]), sentence(operations[end - 1])
-        until = f"“{first}”" if stride == 1 else f"“{first}” … “{last}”"
-        steps_left = "1 operation" if stride == 1 else f"{stride} operations"
-        yield _Line("…", f"the same {times - 2} times more, {steps_left} each, up to {until}", "")
+        if stride == 1:
+            text = f"and {times - 2} more like them, up to “{last}”"
+        else:
+            text = f"and these {stride} {times - 2} times more, up to “{first}” … “{last}”"
+        yield _Line("…", text, "")
         at = end
 
 
