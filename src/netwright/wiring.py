@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 
+from netwright.backends.conntrack import Conntrack
 from netwright.backends.docker import DockerEngine
 from netwright.backends.files import NetnsFiles
-from netwright.backends.netlink.kernel import NetlinkKernel
-from netwright.backends.packet_filter import PacketFilter
+from netwright.backends.iptables import Iptables
+from netwright.backends.netlink import NetlinkKernel
+from netwright.backends.nft import Nft
 from netwright.backends.store import SqliteStore
 from netwright.backends.world import LiveWorld
 from netwright.engine.engine import Engine
@@ -24,7 +26,9 @@ def state_folder() -> str:
 
 def open_world() -> LiveWorld:
     """The kernel, nftables, Docker and /etc/netns of the namespaces that this process runs in. Nothing is opened before it is used."""
-    return LiveWorld(NetlinkKernel(), PacketFilter(), DockerEngine(), NetnsFiles())
+    return LiveWorld(
+        kernel=NetlinkKernel(), tables=Nft(), chains=Iptables(), conntrack=Conntrack(), docker=DockerEngine(), files=NetnsFiles()
+    )
 
 
 def open_store(folder: str | None = None) -> SqliteStore:

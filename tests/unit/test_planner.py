@@ -109,7 +109,7 @@ def test_an_endpoint_that_left_the_file_goes_with_its_namespace_and_its_port() -
 def test_a_new_address_comes_before_the_old_one_goes() -> None:
     before = LAB.replace("port: a7", "port: a7, address: 10.5.0.9")
     now = LAB.replace("port: a7", "port: a7, address: 10.5.0.10")
-    operations = [o for o in planned(now, after(before), before=before).operations if not type(o).__name__ == "WriteFile"]
+    operations = [o for o in planned(now, after(before), before=before).operations if type(o).__name__ != "WriteFile"]
     new, old = Address(dev="eth0", cidr="10.5.0.10/24"), Address(dev="eth0", cidr="10.5.0.9/24")
     way = Route(to="0.0.0.0/0", via="10.5.0.1", dev="eth0")
     assert operations == [

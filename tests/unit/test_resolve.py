@@ -213,10 +213,14 @@ def test_subnets_that_the_host_or_docker_uses_are_problems() -> None:
     )
     text = "version: 1\nname: lab\nnetworks: {a: {subnets: [10.5.0.0/24]}, b: {subnets: [172.17.9.0/24]}}\ncontainers: {web: {}}\n"
     assert problems(text, state(host(link("wg0"), link("eth0"), routes=routes), docker=docker)) == [
-        "file.yaml:3:26: networks.a.subnets[0]: 10.5.0.0/24 overlaps 10.5.0.0/16, which the host reaches through wg0\n"
-        "    hint: choose another subnet",
-        "file.yaml:3:55: networks.b.subnets[0]: 172.17.9.0/24 overlaps 172.17.0.0/16, which is Docker's network bridge\n"
-        "    hint: choose another subnet",
+        (
+            "file.yaml:3:26: networks.a.subnets[0]: 10.5.0.0/24 overlaps 10.5.0.0/16, which the host reaches through wg0\n"
+            "    hint: choose another subnet"
+        ),
+        (
+            "file.yaml:3:55: networks.b.subnets[0]: 172.17.9.0/24 overlaps 172.17.0.0/16, which is Docker's network bridge\n"
+            "    hint: choose another subnet"
+        ),
     ]
 
 

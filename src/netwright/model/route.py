@@ -7,6 +7,9 @@ from dataclasses import dataclass
 PROTOCOL = 78
 """The protocol number (rtnetlink.h: rtm_protocol, free for user programs) of every route and rule that is ours."""
 
+KERNEL_PROTOCOLS = frozenset({2, 9})
+"""Routes that the kernel makes by itself (RTPROT_KERNEL with an address, RTPROT_RA from router advertisements): never put back by hand."""
+
 MAIN_TABLE = 254
 
 SCOPE_GLOBAL = 0

@@ -10,6 +10,7 @@ from netwright.model.link import Link, LinkKey, managed_fields
 from netwright.model.loan import NicLoan
 from netwright.model.netns import NetnsRef
 from netwright.model.operation import ChangeLink, CreateLink, DeleteLink, MoveLink
+from netwright.model.route import KERNEL_PROTOCOLS
 from netwright.model.state import Desired, Namespace, State
 from netwright.plan.draft import Draft, Step
 from netwright.plan.sentence import place
@@ -182,7 +183,12 @@ def _loan(key: LinkKey, origin: LinkKey, source: Namespace, have: Link) -> NicLo
         group=seen.group,
         addrgenmode=seen.addrgenmode,
         addresses=tuple(sorted((a for a in source.addresses if a.dev == origin.name), key=lambda a: (a.dev, a.cidr))),
-        routes=tuple(sorted((r for r in source.routes if r.dev == origin.name), key=lambda r: (r.via or "", r.to, r.table))),
+        routes=tuple(
+            sorted(
+                (r for r in source.routes if r.dev == origin.name and r.protocol not in KERNEL_PROTOCOLS),
+                key=lambda r: (r.via or "", r.to, r.table),
+            )
+        ),
     )
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import ClassVar
 
 from netwright.backends.netlink import observer, sysctls
 from netwright.backends.netlink.executor import Executor
 from netwright.backends.netlink.sockets import Sockets
-from netwright.model.netns import NetnsRef
+from netwright.model.netns import NETNS_FOLDER, NetnsRef, named
 from netwright.model.operation import (
     AddAddress,
     AddRoute,
@@ -26,29 +28,36 @@ from netwright.model.operation import (
 )
 from netwright.model.state import Namespace
 
-HANDLES = (
-    CreateNetns,
-    DeleteNetns,
-    CreateLink,
-    ChangeLink,
-    DeleteLink,
-    MoveLink,
-    AddAddress,
-    RemoveAddress,
-    AddRoute,
-    RemoveRoute,
-    AddRule,
-    RemoveRule,
-    SetSysctl,
-)
-"""The operations that `NetlinkKernel.execute` does."""
-
 
 class NetlinkKernel:
     """Keeps a socket in each namespace that it has seen. One thread at a time; the host is the namespace of that thread."""
 
+    HANDLES: ClassVar[tuple[type[AnyOperation], ...]] = (
+        CreateNetns,
+        DeleteNetns,
+        CreateLink,
+        ChangeLink,
+        DeleteLink,
+        MoveLink,
+        AddAddress,
+        RemoveAddress,
+        AddRoute,
+        RemoveRoute,
+        AddRule,
+        RemoveRule,
+        SetSysctl,
+    )
+    """The operations that `execute` takes."""
+
     def __init__(self) -> None:
         self._sockets = Sockets()
+
+    def named(self) -> frozenset[NetnsRef]:
+        """Every namespace below /run/netns, whoever made it."""
+        try:
+            return frozenset(named(entry.name) for entry in os.scandir(NETNS_FOLDER))
+        except OSError:
+            return frozenset()
 
     def observe(self, namespaces: Iterable[NetnsRef]) -> dict[NetnsRef, Namespace]:
         """Links, addresses, rules, and the routes of all tables but local. A namespace that is not there is absent.
