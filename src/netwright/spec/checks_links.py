@@ -85,7 +85,7 @@ def _host(topology: Topology, findings: Findings) -> None:
         findings.add(("host", "external"), "the host is always there already", "leave out this key")
     for key in ("nameservers", "search"):
         if getattr(host, key):
-            findings.add(("host", key), f"{key}: is for namespaces; the host has its own resolv.conf", "leave out this key")
+            findings.add(("host", key), "this is for namespaces; the host has its own resolv.conf", "leave out this key")
     for name, interface in host.interfaces.items():
         net = topology.nets.get(interface.network) if interface.network is not None else None
         gateway = next((ip for ip in net.gateways.values() if ip is not None), None) if net else None

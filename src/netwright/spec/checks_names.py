@@ -167,7 +167,7 @@ def _host_links(topology: Topology, findings: Findings) -> None:
             if net.spec.bridge == "lo":
                 findings.add((*net.path, "bridge"), "lo is the loopback interface's name")
     for name in topology.host.interfaces:
-        take(name, f"the interface {name}", topology.host.interface_path(name), at_key=True, key="")
+        take(name, "this interface", topology.host.interface_path(name), at_key=True, key="")
     for name, path in topology.host.incoming.items():
         take(name, f"the peer of {path_text(path)}", (*path, "peer", "interface"), at_key=False, key="")
     for site, name, interface in topology.interfaces():

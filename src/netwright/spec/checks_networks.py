@@ -59,22 +59,20 @@ def _subnets(net: Net, findings: Findings) -> None:
 
 
 def _overlaps(topology: Topology, findings: Findings) -> None:
-    """One sweep for each family: sorted by its first address, a subnet can only overlap one that is still open."""
-    entries = [(net.subnets[index], (*net.path, "subnets", index)) for net in topology.nets.values() for index in range(len(net.subnets))]
+    """Prefixes nest or are apart: sorted, each can only be inside one that is still open."""
+    entries = [(one, (*net.path, "subnets", index)) for net in topology.nets.values() for index, one in enumerate(net.subnets)]
     order = {path: place for place, (_, path) in enumerate(entries)}
-    for family in (4, 6):
-        widest: tuple[Subnet, Path] | None = None
-        for one, path in sorted(
-            (entry for entry in entries if entry[0].family == family), key=lambda entry: (entry[0].first, -entry[0].last)
-        ):
-            if widest is not None and widest[0].overlaps(one):
-                # The one that stands later in the file is called wrong.
-                (first, there), (second, here) = sorted((widest, (one, path)), key=lambda entry: order[entry[1]])
-                how = f"{second.text} is" if first.text == second.text else f"{second.text} overlaps {first.text}, which is"
-                findings.add(here, f"{how} a subnet of {there[1]} already{findings.where(there)}" if here[1] != there[1]
-                             else f"{how} in this list already", on=(there,))  # fmt: skip
-            if widest is None or one.last > widest[0].last:
-                widest = one, path
+    open_: list[tuple[Subnet, Path]] = []
+    for one, path in sorted(entries, key=lambda entry: (entry[0].family, entry[0].first, -entry[0].last)):
+        while open_ and not open_[-1][0].overlaps(one):
+            open_.pop()
+        if open_:
+            # The one that stands later in the file is called wrong.
+            (first, there), (second, here) = sorted((open_[-1], (one, path)), key=lambda entry: order[entry[1]])
+            how = f"{second.text} is" if first.text == second.text else f"{second.text} overlaps {first.text}, which is"
+            where = "in this list" if here[1] == there[1] else f"a subnet of {there[1]}"
+            findings.add(here, f"{how} {where} already{findings.where(there)}", on=(there,))
+        open_.append((one, path))
 
 
 def _gateway(net: Net, findings: Findings) -> None:
@@ -138,10 +136,10 @@ def _manager(net: Net, findings: Findings) -> None:
         for key in ("options", "labels"):
             if getattr(spec, key):
                 findings.add(
-                    (*path, key), f"{key}: is for networks that Docker makes", "say managed_by: docker, or leave it out", on=(manager,)
+                    (*path, key), f"only networks that Docker makes have {key}", "say managed_by: docker, or leave it out", on=(manager,)
                 )
         if spec.name is not None and not spec.external:
-            findings.add((*path, "name"), "name: is what Docker calls the network, and this one is not Docker's", "say bridge:, or managed_by: docker", on=(manager,))  # fmt: skip
+            findings.add((*path, "name"), "this is what Docker calls a network, and this one is not Docker's", "say bridge:, or managed_by: docker", on=(manager,))  # fmt: skip
         if spec.external and spec.bridge is None and spec.name is None:
             findings.add(
                 path, "an external network needs bridge:, the name of a bridge that exists", at_key=True, on=((*path, "bridge"), manager)
@@ -149,9 +147,7 @@ def _manager(net: Net, findings: Findings) -> None:
         return
     for key in _BRIDGE_ONLY:
         if getattr(spec, key) is not None and not spec.external:
-            findings.add(
-                (*path, key), f"{key}: is nothing that Docker can set", "leave it out, or leave out managed_by: docker", on=(manager,)
-            )
+            findings.add((*path, key), "Docker cannot set this", "leave it out, or leave out managed_by: docker", on=(manager,))
     if spec.external:
         return
     name = spec.name or net.name
@@ -173,7 +169,7 @@ def _keys(net: Net, findings: Findings) -> None:
         for key in ("internal", "mtu", "options", "labels", *_BRIDGE_ONLY):
             if key in spec.model_fields_set and getattr(spec, key) is not None:
                 findings.add(
-                    (*path, key), f"{key}: would change an external network, which is joined as it is", "leave out this key, or external:"
+                    (*path, key), "this would change an external network, which is joined as it is", "leave out this key, or external:"
                 )
         return
     if spec.internal and spec.masquerade and "masquerade" in spec.model_fields_set:

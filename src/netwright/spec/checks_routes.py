@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from netwright.model.address import family
+from dataclasses import dataclass, field
+
+from netwright.model.address import family, ip_of
 from netwright.spec.findings import Findings
 from netwright.spec.places import Path, path_text
-from netwright.spec.schema import InterfaceSpec, RouteSpec
+from netwright.spec.schema import RouteSpec
 from netwright.spec.subnets import Subnet, number, subnet
 from netwright.spec.topology import Site, Topology
 
@@ -15,11 +17,12 @@ _LINK_LOCAL = subnet("fe80::/10")
 def check_routes(topology: Topology, findings: Findings) -> None:
     for site in topology.sites():
         seen: dict[tuple[int, str, int | None], Path] = {}
+        reach = _reach(site, topology)
         for index, route in enumerate(site.routes):
             path = (*site.path, "routes", index)
             _families(path, route, findings)
-            _next_hop(site, path, route, topology, findings)
-            _source(site, path, route, topology, findings)
+            _next_hop(site, path, route, reach, topology, findings)
+            _source(site, path, route, reach, topology, findings)
             version = route_family(route)
             to = "default" if route.to in ("0.0.0.0/0", "::/0") else route.to
             first = seen.setdefault((version, to, route.metric), path)
@@ -47,17 +50,30 @@ def _families(path: Path, route: RouteSpec, findings: Findings) -> None:
             findings.add((*path, key), f"{address} is an IPv{family(address)} address, and the route is an IPv{version} one")
 
 
-def _attached(site: Site, topology: Topology) -> list[tuple[str, Subnet]] | None:
-    """Interface → each subnet that it is in. None: some are only known when the file is applied."""
-    found: list[tuple[str, Subnet]] = []
+@dataclass(slots=True)
+class _Reach:
+    """What a site is attached to: looked up once for all of its routes."""
+
+    attached: list[tuple[str, Subnet]] = field(default_factory=list)
+    """Interface, and a subnet that it is in."""
+    held: dict[str, Path] = field(default_factory=dict)
+    """Address → where it is stated."""
+    known: bool = True
+    """False: some subnets are only known when the file is applied."""
+
+
+def _reach(site: Site, topology: Topology) -> _Reach:
+    reach = _Reach()
     for name, interface in site.interfaces.items():
-        found.extend((name, subnet(cidr)) for cidr in interface.addresses)
+        path = site.interface_path(name)
+        reach.attached.extend((name, subnet(cidr)) for cidr in interface.addresses)
+        reach.held.update({ip_of(cidr): (*path, "addresses", index) for index, cidr in enumerate(interface.addresses)})
+        reach.held.update({ip: (*path, "address", index) for index, ip in enumerate(interface.address or ())})
         if interface.network is not None:
             net = topology.nets.get(interface.network)
-            if net is None or not net.known:
-                return None
-            found.extend((name, one) for one in net.subnets)
-    return found
+            reach.known = reach.known and net is not None and net.known
+            reach.attached.extend((name, one) for one in (net.subnets if net else ()))
+    return reach
 
 
 def _depends(site: Site, topology: Topology) -> list[Path]:
@@ -65,7 +81,7 @@ def _depends(site: Site, topology: Topology) -> list[Path]:
     return [(*site.path, "interfaces"), *((*topology.nets[name].path, "subnets") for name in nets if name in topology.nets)]
 
 
-def _next_hop(site: Site, path: Path, route: RouteSpec, topology: Topology, findings: Findings) -> None:
+def _next_hop(site: Site, path: Path, route: RouteSpec, reach: _Reach, topology: Topology, findings: Findings) -> None:
     if route.via is None or route.onlink:
         return
     version, value = number(route.via)
@@ -79,46 +95,33 @@ def _next_hop(site: Site, path: Path, route: RouteSpec, topology: Topology, find
                 on=((*path, "dev"),),
             )
         return
-    attached = _attached(site, topology)
-    if not site.closed or attached is None:
+    if not site.closed or not reach.known:
         return
-    near = [one for name, one in attached if one.has(version, value) and route.dev in (None, name)]
+    near = [one for name, one in reach.attached if one.has(version, value) and route.dev in (None, name)]
     if not near:
         where = f"through {route.dev}" if route.dev is not None else f"from {site.name}"
-        known = [one.text for name, one in attached if one.family == version and route.dev in (None, name)]
-        subnets = f"it is in {', '.join(dict.fromkeys(known))}" if known else f"no IPv{version} address is there"
+        known = dict.fromkeys(one.text for name, one in reach.attached if one.family == version and route.dev in (None, name))
         findings.add(
             here,
-            f"{route.via} cannot be reached {where}: {subnets}",
+            f"{route.via} cannot be reached {where}: "
+            + (f"it is in none of {', '.join(known)}" if known else f"it has no IPv{version} address"),
             "say onlink: true if the next hop is on the link all the same" if route.dev is not None else None,
             on=(*_depends(site, topology), (*path, "dev")),
         )
-    elif near and (what := near[0].reserved(value)) in ("network address", "broadcast address"):
+    elif (what := near[0].reserved(value)) in ("network address", "broadcast address"):
         findings.add(here, f"{route.via} is the {what} of {near[0].text}, and cannot be a next hop")
-    for name, interface in site.interfaces.items():
-        own = _holds(interface, route.via)
-        if own is not None:
-            there = (*site.interface_path(name), *own)
-            findings.add(here, f"{route.via} is an address of {site.name} itself{findings.where(there)}", on=(there,))
+    elif (there := reach.held.get(route.via)) is not None:
+        findings.add(here, f"{route.via} is an address of {site.name} itself{findings.where(there)}", on=(there,))
 
 
-def _holds(interface: InterfaceSpec, ip: str) -> tuple[str, int] | None:
-    if ip in (interface.address or ()):
-        return "address", (interface.address or []).index(ip)
-    return next((("addresses", index) for index, cidr in enumerate(interface.addresses) if cidr.partition("/")[0] == ip), None)
-
-
-def _source(site: Site, path: Path, route: RouteSpec, topology: Topology, findings: Findings) -> None:
-    """Only where every address of the namespace is stated."""
-    if route.source is None or not site.closed:
+def _source(site: Site, path: Path, route: RouteSpec, reach: _Reach, topology: Topology, findings: Findings) -> None:
+    """An address in a subnet of a network may be one that is allocated when the file is applied."""
+    if route.source is None or not site.closed or not reach.known or route.source in reach.held:
         return
-    for interface in site.interfaces.values():
-        if _holds(interface, route.source) is not None:
-            return
-        net = topology.nets.get(interface.network) if interface.network is not None else None
-        if interface.network is not None and (net is None or not net.known or any(one.has(*number(route.source)) for one in net.subnets)):
-            return
-    findings.add((*path, "source"), f"{site.name} does not have the address {route.source}", on=_depends(site, topology))
+    where = number(route.source)
+    nets = [topology.nets[interface.network] for interface in site.interfaces.values() if interface.network in topology.nets]
+    if not any(one.has(*where) for net in nets for one in net.subnets):
+        findings.add((*path, "source"), f"{site.name} does not have the address {route.source}", on=_depends(site, topology))
 
 
 def _default_routes(site: Site, topology: Topology, findings: Findings) -> None:

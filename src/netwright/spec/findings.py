@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable
 
 from netwright.errors import Problem
@@ -17,19 +18,21 @@ class Findings:
 
     def __init__(self, places: Places) -> None:
         self._places = places
-        self._left_out: list[Path] = []
-        self._indexes: dict[Path, list[int]] = {}
+        self._left_out: set[Path] = set()
+        self._around: set[Path] = set()
+        """What has a part that was left out."""
+        self._indexes: dict[Path, set[int]] = {}
+        self._shifts: dict[Path, list[int]] = {}
+        """List → for each element left out, in order: the index that the one after it has now."""
         self.problems: list[Problem] = []
 
     def leave_out(self, path: Path) -> None:
         """`path`, as in the file, is malformed, and was taken out of the values."""
-        if path in self._left_out:
-            return
-        self._left_out.append(path)
+        self._left_out.add(path)
+        self._around.update(path[:length] for length in range(len(path)))
         if path and isinstance(path[-1], int):
-            indexes = self._indexes.setdefault(path[:-1], [])
-            indexes.append(path[-1])
-            indexes.sort()
+            self._indexes.setdefault(path[:-1], set()).add(path[-1])
+            self._shifts.pop(path[:-1], None)
 
     def in_file(self, path: Path) -> Path:
         """The path in the file of what is at `path` among the values that are left."""
@@ -37,18 +40,21 @@ class Findings:
             return path
         original: Path = ()
         for step in path:
-            if isinstance(step, int):
-                for index in self._indexes.get(original, ()):
-                    step += index <= step  # noqa: PLW2901 (each one left out before it moves it by one)
-            original = (*original, step)
+            here = step + bisect_right(self._shift(original), step) if isinstance(step, int) else step
+            original = (*original, here)
         return original
+
+    def _shift(self, path: Path) -> list[int]:
+        if path not in self._shifts:
+            self._shifts[path] = [index - before for before, index in enumerate(sorted(self._indexes.get(path, ())))]
+        return self._shifts[path]
 
     def doubtful(self, path: Path) -> bool:
         """Whether `path`, a part of it, or what it is a part of, was left out."""
         if not self._left_out:
             return False
         path = self.in_file(path)
-        return any(path[: len(out)] == out or out[: len(path)] == path for out in self._left_out)
+        return path in self._around or any(path[:length] in self._left_out for length in range(len(path) + 1))
 
     def add(self, path: Path, message: str, hint: str | None = None, *, on: Iterable[Path] = (), at_key: bool = False) -> None:
         """`message` about `path`. `on`: what else it is derived from; it is not said if any of that was left out."""
