@@ -43,6 +43,10 @@ class Attempt:
     """What the server said."""
 
     @property
+    def target(self) -> str:
+        return f"{self.address}:{PORT}"
+
+    @property
     def held(self) -> bool:
         return self.result is self.expected and (self.page == PAGE) == bool(self.expected)
 

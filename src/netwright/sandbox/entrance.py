@@ -73,6 +73,9 @@ def main() -> NoReturn:
     child = os.fork()
     if child == 0:
         kernel.die_with_parent()
+        # Python ignores these two, and what is ignored stays so for the command.
+        for number in (signal.SIGPIPE, signal.SIGXFSZ):
+            signal.signal(number, signal.SIG_DFL)
         try:
             os.execvp(arguments[0], arguments)  # noqa: S606 - no shell is wanted
         except OSError as error:

@@ -1,81 +1,105 @@
-"""`netwright demo`: the article's network in a sandbox, with real packets."""
+"""`netwright demo`.
+
+With --json it prints
+
+    {version, file: TEXT, operations: N, seconds, namespaces: [NAME…], picture: TEXT, held,
+     attempts: [{what, from: ADDRESS, to: ADDRESS:PORT/tcp, expected, result, page, held}]}
+
+`expected` and `result` are reachable, refused or dropped; `page` is what the web server said, or null.
+"""
 
 from __future__ import annotations
 
-import json
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from netwright.frontends.cli import say
+from netwright.frontends.cli.arguments import json_option
+
+if TYPE_CHECKING:
+    from netwright.sandbox.article import Attempt
+
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="One JSON document instead of words.")
-def demo(*, as_json: bool) -> None:
-    """The article's network in a sandbox, with real packets: one client is served, another refused; then the picture.
+@json_option
+def demo(*, as_json: bool) -> int:
+    """Show the article's network with real packets, on a throw-away host.
 
-    Needs no root, no Docker and no network card. The exit status is 0 only if everything was as it should be.
+    A network, a namespace with a NIC and a port published to one range of clients: a client in the range is served, all else is
+    refused; then the picture. Needs no root, no Docker and no NIC, and touches nothing of the machine.
+
+    \b
+    Example: netwright demo
+
+    Exit status: 0 everything was as the file says; 1 it was not, or the system lets this user make no namespaces.
     """
     from netwright.picture import draw, from_document
     from netwright.sandbox import throwaway
-    from netwright.sandbox.article import PORT, article, attempts, page_served, with_clients
+    from netwright.sandbox.article import article, attempts, page_served, with_clients
     from netwright.sandbox.building import build
 
-    def say(text: str = "", **style: Any) -> None:
-        if not as_json:
-            click.secho(text, **style)
-
+    tell = _nothing if as_json else say.data
     document = article()
-    say("The file", bold=True)
-    say(document.text.rstrip())
-    say()
+    tell(f"{_title('The file')}{document.text}\n")
     throwaway.become()
     built = build(with_clients(document))
-    say("Built on a throw-away host", bold=True)
-    say(
-        f"{len(built.outcome.plan.operations)} operations in {built.outcome.seconds * 1000:.0f} ms, verified; namespaces: {', '.join(built.namespaces)}"
-    )
-    say("A web server listens in web, on port 1234.")
-    say()
-    say("Real packets", bold=True)
-    made = []
+    count, seconds = len(built.outcome.plan.operations), built.outcome.seconds
+    tell(_title("Built on a throw-away host"))
+    tell(f"{count} operations in {seconds:.2f} s, verified. Namespaces: {', '.join(built.namespaces)}.\n")
+    tell("A web server listens in web. Two clients are on the link beyond eth1.\n\n")
+    tell(_title("Real packets"))
+    made: list[Attempt] = []
     with page_served():
         for attempt in attempts():
             made.append(attempt)
-            mark = (
-                click.style("as it should be", fg="green") if attempt.held else click.style(f"SHOULD BE {attempt.expected.value}", fg="red")
-            )
-            result = "served" if attempt.result else attempt.result.value
-            say(f"{attempt.client:>9} → {f'{attempt.address}:{PORT}':<15}  {result:<8} {mark}: {attempt.what}")
-            if attempt.page is not None:
-                say(f"{'':>11} “{attempt.page.strip()}”")
+            tell(_line(attempt))
     held = all(attempt.held for attempt in made)
-    picture = draw(from_document(document), "text")
-    say()
-    say("The picture", bold=True)
-    say(picture.rstrip())
-    say()
-    say("All as the file says. The throw-away host is gone." if held else "Not all is as the file says.", bold=True)
+    picture = draw(from_document(document), "text").rstrip("\n")
+    tell(f"\n{_title('The picture')}{picture}\n\n")
+    tell("All is as the file says, and nothing of it is left.\n" if held else "NOT all is as the file says.\n")
     if as_json:
-        told = {
-            "file": document.text,
-            "operations": len(built.outcome.plan.operations),
-            "seconds": built.outcome.seconds,
-            "namespaces": list(built.namespaces),
-            "attempts": [
-                {
-                    "what": attempt.what,
-                    "from": attempt.client,
-                    "to": f"{attempt.address}:{PORT}/tcp",
-                    "expected": attempt.expected.value,
-                    "result": attempt.result.value,
-                    "page": attempt.page,
-                    "held": attempt.held,
-                }
-                for attempt in made
-            ],
-            "held": held,
-            "picture": picture,
-        }
-        click.echo(json.dumps(told, indent=2, ensure_ascii=False))
-    sys.exit(0 if held else 1)
+        from netwright.frontends.cli.documents import VERSION
+
+        say.document(
+            {
+                "version": VERSION,
+                "file": document.text,
+                "operations": count,
+                "seconds": seconds,
+                "namespaces": list(built.namespaces),
+                "attempts": [_told(attempt) for attempt in made],
+                "held": held,
+                "picture": picture,
+            }
+        )
+    return 0 if held else 1
+
+
+def _nothing(_text: str) -> None: ...
+
+
+def _title(text: str) -> str:
+    return click.style(text, bold=True) + "\n" if say.coloured(sys.stdout) else f"{text}\n{'-' * len(text)}\n"
+
+
+def _line(attempt: Attempt) -> str:
+    result = "served" if attempt.result else attempt.result.value
+    verdict = "as it should be" if attempt.held else f"SHOULD BE {attempt.expected.value}"
+    if say.coloured(sys.stdout):
+        verdict = click.style(verdict, fg="green" if attempt.held else "red")
+    line = f"{attempt.client:>9} → {attempt.target:<15}  {result:<8} {verdict}: {attempt.what}\n"
+    return line if attempt.page is None else f"{line}{'':>11} “{attempt.page.strip()}”\n"
+
+
+def _told(attempt: Attempt) -> dict[str, Any]:
+    return {
+        "what": attempt.what,
+        "from": attempt.client,
+        "to": f"{attempt.target}/tcp",
+        "expected": attempt.expected.value,
+        "result": attempt.result.value,
+        "page": attempt.page,
+        "held": attempt.held,
+    }
