@@ -1,4 +1,4 @@
-"""Writes the generated parts of docs/reference/: between `<!-- generated: WHAT -->` and `<!-- end -->`.
+"""Writes the generated parts of docs/reference/, between `<!-- generated: WHAT -->` and `<!-- end -->`, and the picture in docs/images/.
 
 Keys come from the file's JSON Schema, commands from the click tree, operations from the JSON Schema of plans.
 `--check` writes nothing, and ends with 1 if something would change.
@@ -6,8 +6,10 @@ Keys come from the file's JSON Schema, commands from the click tree, operations 
 
 from __future__ import annotations
 
+import inspect
 import re
 import sys
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,10 +17,13 @@ from typing import Any
 import click
 
 from netwright.frontends.cli.program import program
+from netwright.picture import draw, from_document
 from netwright.plan.document import plan_json_schema
-from netwright.spec.json_schema import json_schema
+from netwright.spec.load import parse
+from netwright.spec.schema import Spec
 
-PAGES = Path(__file__).parents[1] / "docs" / "reference"
+ROOT = Path(__file__).parents[1]
+PAGES = ROOT / "docs" / "reference"
 _PART = re.compile(r"(<!-- generated: (?P<what>[^>]+?) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -37,7 +42,7 @@ def with_generated_parts(page: str) -> str:
 
 
 def _keys(definition: str) -> Iterator[str]:
-    schema = json_schema()
+    schema = Spec.model_json_schema(by_alias=True)
     part = schema if definition == "Spec" else schema["$defs"][definition]
     required = part.get("required", ())
     yield "| key | what it is | default |"
@@ -64,15 +69,19 @@ def _kind(value: dict[str, Any]) -> str:
         return f"`{value['const']}`"
     kind = value.get("type", "text")
     if kind == "array":
-        return f"list of: {_kind(value.get('items', {}))}"
+        return f"list of {_plural(_kind(value.get('items', {})))}"
     if kind == "object":
-        inner = value.get("additionalProperties")
-        return f"mapping, name to {_kind(inner)}" if isinstance(inner, dict) else "mapping"
+        inner = value.get("additionalProperties") or next(iter(value.get("patternProperties", {}).values()), None)
+        return f"mapping of names to {_plural(_kind(inner))}" if isinstance(inner, dict) else "mapping"
     if isinstance(kind, list):
         return " or ".join(_plain(one) for one in kind)
     if kind == "integer" and "minimum" in value:
         return f"number, {value['minimum']} to {value['maximum']}" if "maximum" in value else f"number, at least {value['minimum']}"
     return value.get("description") or _plain(kind) if kind == "string" else _plain(kind)
+
+
+def _plural(kind: str) -> str:
+    return f"{kind}s" if kind.isalpha() else kind
 
 
 def _plain(kind: str) -> str:
@@ -100,7 +109,8 @@ def _commands(command: click.Command, path: str, parent: click.Context | None = 
     context = click.Context(command, info_name=path.rpartition(" ")[2], parent=parent)
     pieces = " ".join(command.collect_usage_pieces(context))
     yield from (f"## {path}", "", "```text", f"{path} {pieces}".rstrip(), "```", "")
-    yield from (re.sub(r"\n[ \t]+", "\n", (command.help or command.short_help or "").replace("\b\n", "")).strip(), "")
+    for paragraph in inspect.cleandoc(command.help or "").split("\n\n"):
+        yield from (*_paragraph(paragraph), "")
     options = [one for one in command.params if isinstance(one, click.Option) and not one.hidden]
     if options:
         yield from ("| option | does |", "|--|--|")
@@ -116,13 +126,25 @@ def _commands(command: click.Command, path: str, parent: click.Context | None = 
                 yield from _commands(child, f"{path} {name}", context)
 
 
+def _paragraph(text: str) -> Iterator[str]:
+    """What click prints as it is written (behind its mark) is shown so: `Example: a` and an indented `b` as a block."""
+    words = text.removeprefix("\b\n")
+    label, _, rest = words.partition(":")
+    if words == text or "\n " not in words:
+        yield words
+    elif label.isalpha():
+        yield from (f"{label}:", "", "```text", textwrap.dedent(" " * (len(label) + 1) + rest), "```")
+    else:
+        yield from ("```text", words, "```")
+
+
 def _operations() -> Iterator[str]:
-    yield "| operation | its fields, beside `operation`, `sentence` and `why` |"
+    yield "| operation | its fields, beside `operation`, `sentence` and `why`; with `?`: where it applies |"
     yield "|--|--|"
     for one in plan_json_schema()["properties"]["operations"]["items"]["oneOf"]:
         fields = [key for key in one["properties"] if key not in {"operation", "sentence", "why"}]
         optional = [key for key in fields if key not in one["required"]]
-        words = ", ".join(f"`{key}`" + (" (where it applies)" if key in optional else "") for key in fields)
+        words = ", ".join(f"`{key}`" + ("?" if key in optional else "") for key in fields)
         yield f"| `{one['properties']['operation']['const']}` | {words} |"
 
 
@@ -135,6 +157,12 @@ def main() -> int:
             stale.append(page.name)
             if "--check" not in sys.argv:
                 page.write_text(wanted)
+    drawing = draw(from_document(parse((ROOT / "examples/article.yaml").read_text(), "article.yaml")), "svg")
+    picture = ROOT / "docs/images/article.svg"
+    if not picture.exists() or picture.read_text() != drawing:
+        stale.append(picture.name)
+        if "--check" not in sys.argv:
+            picture.write_text(drawing)
     if stale:
         words = "out of date: {}; run scripts/gen_reference.py" if "--check" in sys.argv else "written: {}"
         print(words.format(", ".join(stale)), file=sys.stderr)
