@@ -9,7 +9,6 @@ import click
 
 from netwright.frontends.cli import say
 from netwright.frontends.cli.arguments import file_argument, json_option, no_wait_option, read_document
-from netwright.frontends.cli.interruption import interruptible
 from netwright.frontends.cli.privilege import need_root
 from netwright.frontends.cli.progress import shown
 
@@ -48,7 +47,7 @@ def apply(file: str, *, confirm: float | None, no_wait: bool, quiet: bool, as_js
     need_root("apply", "changes the host's networks")
     from netwright.wiring import open_engine
 
-    with interruptible(), shown(quiet=quiet) as progress, open_engine(progress=progress) as engine:
+    with shown(quiet=quiet) as progress, open_engine(progress=progress) as engine:
         outcome = engine.apply(document, wait=not no_wait, confirm_seconds=confirm)
     name = document.spec.name
     if outcome.confirm_before is not None:

@@ -6,7 +6,6 @@ import click
 
 from netwright.frontends.cli import say
 from netwright.frontends.cli.arguments import json_option, no_wait_option, stack_argument, stack_of
-from netwright.frontends.cli.interruption import interruptible
 from netwright.frontends.cli.privilege import need_root
 from netwright.frontends.cli.progress import shown
 
@@ -32,7 +31,7 @@ def destroy(stack: str, *, no_wait: bool, quiet: bool, as_json: bool) -> int:
     need_root("destroy", "changes the host's networks")
     from netwright.wiring import open_engine
 
-    with interruptible(), shown(quiet=quiet) as progress, open_engine(progress=progress) as engine:
+    with shown(quiet=quiet) as progress, open_engine(progress=progress) as engine:
         outcome = engine.destroy(name, wait=not no_wait)
     if as_json:
         from netwright.frontends.cli.documents import apply_document

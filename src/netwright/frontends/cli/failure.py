@@ -60,7 +60,7 @@ def tell_interrupted(*, as_json: bool) -> int:
         from netwright.frontends.cli.documents import plain_error_document
 
         say.document(plain_error_document("Interrupted", "Interrupted.", None, INTERRUPTED))
-    say.words("\nInterrupted.")
+    say.words("Interrupted.")
     return INTERRUPTED
 
 

@@ -52,8 +52,10 @@ def _of_file(path: str) -> Picture:
 
 def _of_stack(name: str) -> Picture:
     from netwright.frontends.cli.status import look_at
+    from netwright.model.names import parse_stack_name
+
+    (one,) = look_at("graph", parse_stack_name(name))
     from netwright.picture import from_status
     from netwright.spec.load import parse
 
-    (one,) = look_at("graph", name)
     return from_status(parse(one.spec_text, one.source), one.observed, one.desired)

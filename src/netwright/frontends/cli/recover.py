@@ -6,7 +6,6 @@ import click
 
 from netwright.frontends.cli import say
 from netwright.frontends.cli.arguments import json_option, no_wait_option
-from netwright.frontends.cli.interruption import interruptible
 from netwright.frontends.cli.privilege import need_root
 from netwright.frontends.cli.progress import shown
 
@@ -28,7 +27,7 @@ def recover(*, no_wait: bool, as_json: bool) -> int:
     need_root("recover", "changes the host's networks")
     from netwright.wiring import open_engine
 
-    with interruptible(), shown() as progress, open_engine(progress=progress) as engine:
+    with shown() as progress, open_engine(progress=progress) as engine:
         recovered = engine.recover(wait=not no_wait)
         expired = engine.expire_trials()
     if as_json:
