@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Mapping
 from dataclasses import replace
 from types import TracebackType
 from typing import Self
@@ -17,13 +16,15 @@ from netwright.engine.interruption import sigterm_interrupts, undisturbed
 from netwright.engine.outcome import Outcome, Progress, StackStatus
 from netwright.engine.target import Draw, draw
 from netwright.errors import ApplyFailed, Interrupted, NetwrightError
-from netwright.model.loan import Loan
-from netwright.model.operation import Plan
+from netwright.model.operation import ConnectContainer, CreateDockerNetwork, Plan
 from netwright.model.state import State
 from netwright.plan.sentence import sentence
 from netwright.ports import Commit, Journal, OperationFailed, Store, Trial, World
 from netwright.spec.document import Document
 from netwright.spec.load import parse
+
+ROUNDS = 3
+"""How often an apply may find that Docker's answers ask for more."""
 
 
 class Engine:
@@ -119,25 +120,21 @@ class Engine:
         previous = self._store.commits().get(stack)
         self._progress.phase("observing")
         drawn = draw(self._world, self._store, stack, document)
-        loans = self._store.loans(stack).get(stack, ())
-        fingerprints = dict(self._store.fingerprints(stack))
+        done = drawn.plan
         if drawn.plan:
             journal = self._journal(stack, document, drawn)
-            self._store.begin(journal, drawn.plan.loans)
-            loans = (*loans, *drawn.plan.loans)
             try:
                 with sigterm_interrupts():
-                    self._execute(drawn.plan)
-                    fingerprints = self._verify(stack, document, journal)
+                    drawn, done = self._reach(stack, document, drawn, journal)
             except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - whatever happened, the host goes back first
                 self._roll_back(stack, previous, error, journal)
-        self._commit(stack, document, drawn, loans, fingerprints)
+        self._commit(stack, document, drawn, changed=bool(done))
         deadline = None
-        if confirm_seconds is not None and drawn.plan:
+        if confirm_seconds is not None and done:
             deadline = self._set_trial(stack, previous, confirm_seconds)
         elif document is None:
             self._store.set_trial(stack, None)
-        return Outcome(plan=drawn.plan, seconds=time.monotonic() - started, recovered=recovered, confirm_before=deadline)
+        return Outcome(plan=done, seconds=time.monotonic() - started, recovered=recovered, confirm_before=deadline)
 
     def _journal(self, stack: str, document: Document | None, drawn: Draw) -> Journal:
         return Journal(
@@ -149,27 +146,35 @@ class Engine:
             leases=drawn.leases,
         )
 
-    def _execute(self, plan: Plan) -> None:
-        self._progress.planned(plan)
-        self._progress.phase("applying")
-        self._world.execute(plan.operations, self._progress.done)
+    def _reach(self, stack: str, document: Document | None, drawn: Draw, journal: Journal) -> tuple[Draw, Plan]:
+        """Execute and verify: plan again, and expect nothing. Gives what was seen at the end, and all that was done.
 
-    def _verify(self, stack: str, document: Document | None, journal: Journal) -> dict[str, str]:
-        """Plan again, and expect nothing. Gives the tables' fingerprints. Raises ApplyFailed."""
-        self._progress.phase("verifying")
-        again = draw(self._world, self._store, stack, document, journal=journal, trust={})
-        left = again.plan.operations
-        if left:
-            what = "; ".join(sentence(o) for o in left[:3])
-            raise ApplyFailed(
-                f"everything was done, and still the host is not as it should be: {what}"
-                + (f" and {len(left) - 3} more" if len(left) > 3 else ""),
-                rolled_back=False,
-                hint="something else may be changing the same objects",
-            )
-        return again.fingerprints_after(again.observed)
+        What Docker decides is known only when it has done it (the address that a container got): then there is a next round.
+        Raises OperationFailed, ApplyFailed, BackendError.
+        """
+        done = replace(drawn.plan, operations=())
+        for _ in range(ROUNDS):
+            journal = replace(journal, claims=journal.claims.and_also(drawn.plan.claims), leases=drawn.leases)
+            self._store.begin(journal, drawn.plan.loans)
+            self._progress.planned(drawn.plan)
+            self._progress.phase("applying")
+            self._world.execute(drawn.plan.operations, self._progress.done)
+            done = replace(drawn.plan, operations=(*done.operations, *drawn.plan.operations))
+            self._progress.phase("verifying")
+            drawn = draw(self._world, self._store, stack, document, journal=journal, trust={})
+            if not drawn.plan:
+                return drawn, replace(done, waiting=drawn.plan.waiting)
+            if not any(isinstance(operation, ConnectContainer | CreateDockerNetwork) for operation in done.operations):
+                break
+        left = drawn.plan.operations
+        what = "; ".join(sentence(operation) for operation in left[:3]) + (f" and {len(left) - 3} more" if len(left) > 3 else "")
+        raise ApplyFailed(
+            f"everything was done, and still the host is not as it should be: {what}",
+            rolled_back=False,
+            hint="something else may be changing the same objects",
+        )
 
-    def _commit(self, stack: str, document: Document | None, drawn: Draw, loans: tuple[Loan, ...], fingerprints: Mapping[str, str]) -> None:
+    def _commit(self, stack: str, document: Document | None, drawn: Draw, *, changed: bool) -> None:
         commits = self._store.commits()
         for heir, inherited in drawn.inherited.items():
             self._store.commit(
@@ -183,10 +188,19 @@ class Engine:
         if document is not None:
             digest = hashlib.sha256(document.text.encode()).hexdigest()
             before = commits.get(stack)
-            if before is not None and before.digest == digest and not drawn.plan and not drawn.inherited:
+            if before is not None and before.digest == digest and not changed:
                 return
             commit = Commit(stack=stack, spec=document.text, source=document.source, committed_at=time.time(), digest=digest)
-        self._store.commit(stack, commit, leases=drawn.leases, loans=drawn.loans_after(loans), fingerprints=fingerprints)
+        self._settle(stack, commit, drawn)
+
+    def _settle(self, stack: str, commit: Commit | None, drawn: Draw) -> None:
+        self._store.commit(
+            stack,
+            commit,
+            leases=drawn.leases,
+            loans=drawn.loans_after(self._store.loans(stack).get(stack, ())),
+            fingerprints=drawn.fingerprints_after(drawn.observed),
+        )
 
     def _roll_back(self, stack: str, previous: Commit | None, error: BaseException, journal: Journal) -> None:
         """Back to what was committed. Always raises: ApplyFailed, or Interrupted where the user asked for it."""
@@ -210,20 +224,9 @@ class Engine:
     def _restore(self, stack: str, previous: Commit | None, journal: Journal) -> None:
         document = parse(previous.spec, previous.source) if previous else None
         drawn = draw(self._world, self._store, stack, document, journal=journal)
-        loans = self._store.loans(stack).get(stack, ())
-        fingerprints = dict(self._store.fingerprints(stack))
         if drawn.plan:
-            journal = replace(journal, claims=journal.claims.and_also(drawn.plan.claims))
-            self._store.begin(journal, drawn.plan.loans)
-            loans = (*loans, *drawn.plan.loans)
-            self._world.execute(drawn.plan.operations, lambda _: None)
-            again = draw(self._world, self._store, stack, document, journal=journal, trust={})
-            if again.plan:
-                raise ApplyFailed(
-                    f"the host is not as it was: {'; '.join(sentence(o) for o in again.plan.operations[:3])}", rolled_back=False
-                )
-            fingerprints = again.fingerprints_after(again.observed)
-        self._store.commit(stack, previous, leases=drawn.leases, loans=drawn.loans_after(loans), fingerprints=fingerprints)
+            drawn, _ = self._reach(stack, document, drawn, journal)
+        self._settle(stack, previous, drawn)
 
     def _recover(self) -> tuple[str, ...]:
         names = []

@@ -180,13 +180,13 @@ class Publishing:
                 self._document.problem(path, f"{key} is {len(running)} containers ({names}); a port goes to one", "name one of them")
             )
             return []
-        found = [r for version in (4, 6) if (r := self._container_address(netns, running[0], version)) is not None]
+        found = [r for version in (4, 6) if (r := self._container_address(netns, key, running[0], version)) is not None]
         if not found:
             self._waiting.append(f"{_words(path)} waits for the container {key} to have an address that {netns} can reach")
         return found
 
-    def _container_address(self, netns: NetnsRef, container: Container, version: int) -> Reached | None:
-        addresses = [a for x in container.attachments.values() if (a := x.ipv4 if version == 4 else x.ipv6)]
+    def _container_address(self, netns: NetnsRef, key: str, container: Container, version: int) -> Reached | None:
+        addresses = self._on_docker_networks(key, container, version)
         ours = [a for e in self._by_netns.get(netns_of(container), ()) if (a := e.address(version))]
         shared = [a for a in (*addresses, *ours) if self._own_address(netns, a)]
         # From the host every container can be reached; from a namespace, one on a network that it is on too.
@@ -200,6 +200,17 @@ class Publishing:
             subnet=self._subnet_between(netns, pick),
             via=self._own_address(netns, pick),
         )
+
+    def _on_docker_networks(self, key: str, container: Container, version: int) -> list[str]:
+        """Its addresses as they will be: one that the file states counts before the container is connected."""
+        addresses = {name: x.ipv4 if version == 4 else x.ipv6 for name, x in container.attachments.items()}
+        spec = self._document.spec.containers[key]
+        for name, wish in (spec.networks if spec else {}).items():
+            network = self._networks.get(name)
+            stated = next((a for a in (wish.address if wish else None) or () if family(a) == version), None)
+            if network is not None and network.docker_name is not None and stated is not None:
+                addresses[network.docker_name] = stated
+        return [address for address in addresses.values() if address]
 
     def _device_with(self, netns: NetnsRef, address: str) -> str | None:
         there = self._facts.observed.namespaces.get(netns)
