@@ -20,7 +20,7 @@ HOLDER = """
 import sys
 from netwright.backends.store import SqliteStore
 sys.argv = ["/usr/bin/netwright", "apply", "shop.yaml"]
-with SqliteStore({folder!r}).lock(wait=True, waiting=lambda who: print("waiting for", who, flush=True)):
+with SqliteStore({folder!r}).lock(wait=True, waiting=lambda sentence: print(sentence, flush=True)):
     print("held", flush=True)
     sys.stdin.readline()
 print("released", flush=True)
@@ -63,7 +63,7 @@ def test_a_second_process_is_told_who_it_waits_for_and_goes_on_when_that_is_done
     with holder(tmp_path) as first:
         assert line(first) == "held"
         with holder(tmp_path) as second:
-            assert line(second) == f"waiting for PID {first.pid} (netwright apply shop.yaml)"
+            assert line(second) == f"Waiting for PID {first.pid} (netwright apply shop.yaml)…"
             let_go(first)
             assert line(first) == "released"
             assert line(second) == "held"
@@ -91,7 +91,7 @@ def test_waiting_ends_with_ctrl_c_and_leaves_the_holder_alone(tmp_path: Path) ->
     with holder(tmp_path) as first:
         assert line(first) == "held"
         with holder(tmp_path) as second:
-            assert line(second).startswith("waiting for PID ")
+            assert line(second).startswith("Waiting for PID ")
             until_asleep(second.pid)
             second.send_signal(signal.SIGINT)
             assert second.wait(timeout=10) == -signal.SIGINT

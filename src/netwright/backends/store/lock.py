@@ -22,7 +22,7 @@ _LONGEST_COMMAND = 200
 def hold(path: str, *, wait: bool, waiting: Callable[[str], None]) -> Iterator[None]:
     """Hold the lock at `path` (made if absent) for the body.
 
-    Where another process has it: `waiting("PID 123 (netwright apply x.yaml)")` is called once, then this waits without
+    Where another process has it: `waiting("Waiting for PID 123 (netwright apply x.yaml)…")` is called once, then this waits without
     end, and Ctrl-C ends the waiting; with `wait` False, Busy is raised instead. Raises OSError where the file cannot be made.
     """
     lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -36,7 +36,7 @@ def hold(path: str, *, wait: bool, waiting: Callable[[str], None]) -> Iterator[N
                     f"{holder} is changing this host's networks. Nothing was touched.",
                     hint="wait until it is done, or leave out --no-wait",
                 ) from None
-            waiting(holder)
+            waiting(f"Waiting for {holder}…")
             fcntl.flock(lock, fcntl.LOCK_EX)
         _sign(lock)
         try:
