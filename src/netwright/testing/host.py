@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, NoReturn, Protocol, TypeVar
 
 from netwright.errors import NetwrightError
 from netwright.sandbox import kernel
@@ -54,17 +54,24 @@ class Host:
 
         Exit status 127: it could not be started. Raises TimeoutExpired, and CalledProcessError if `check` is set.
         """
-        return subprocess.run(
-            command(self.lab.pid, self.name, arguments),
-            input=input,
-            stdin=subprocess.DEVNULL if input is None else None,
-            capture_output=True,
-            text=True,
-            check=check,
-            timeout=timeout,
-            env=env,
-            cwd=cwd,
-        )
+        try:
+            done = subprocess.run(
+                command(self.lab.pid, self.name, arguments),
+                input=input,
+                stdin=subprocess.DEVNULL if input is None else None,
+                capture_output=True,
+                text=True,
+                check=check,
+                timeout=timeout,
+                env=env,
+                cwd=cwd,
+            )
+        except (subprocess.TimeoutExpired, subprocess.CalledProcessError) as error:
+            # What the tester asked for, not what starts it.
+            error.cmd = list(arguments)
+            raise
+        done.args = list(arguments)
+        return done
 
     def popen(self, arguments: Sequence[str], **options: Any) -> subprocess.Popen[Any]:
         """Start a program here; `options` are subprocess.Popen's. It dies with the lab, if not before."""
@@ -109,7 +116,7 @@ class Host:
     def call(self, function: Callable[..., T], *arguments: Any) -> T:
         """Call a Python function here, in a child process; its result or its exception, pickled, is the caller's.
 
-        What it changes in memory stays in the child. It sees the lab's /run, /etc and /sys, but the tester's own processes.
+        What it changes in memory stays in the child. It sees the lab's /run, /etc, /sys and processes.
         """
         ours, theirs = os.pipe()
         with warnings.catch_warnings():
@@ -131,10 +138,17 @@ class Host:
         answer: T = result
         return answer
 
-    def _answer(self, pipe: int, function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
+    def _answer(self, pipe: int, function: Callable[..., Any], arguments: tuple[Any, ...]) -> NoReturn:
         try:
             kernel.die_with_parent()
             enter(self.lab.pid, self.name)
+            # Only a child is born among the lab's processes, and only for those its /proc has a self.
+            child = os.fork()
+            if child:
+                os.close(pipe)
+                _, status = os.waitpid(child, 0)
+                os._exit(os.waitstatus_to_exitcode(status) & 0xFF)
+            kernel.die_with_parent()
             told = pickle.dumps((False, function(*arguments)))
         except BaseException as error:  # noqa: BLE001 - handed to the caller whole
             told = _pickled(error)
