@@ -103,7 +103,7 @@ def _stack(status: StackStatus, standing: Standing) -> dict[str, Any]:
     return {
         "name": status.name,
         "source": status.source,
-        "committed_at": status.committed_at,
+        "committed_at": status.committed_at or None,
         "confirm_before": status.confirm_before,
         "unfinished": status.unfinished,
         "in_order": standing.in_order,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from netwright.errors import SpecError
 from netwright.model.netns import NetnsRef
 from netwright.model.route import Route
 from netwright.model.state import Namespace
@@ -61,7 +62,7 @@ class Standing:
 
 
 def standing_of(status: StackStatus) -> Standing:
-    """The committed file is read again for its publishes."""
+    """The committed file is read again for its publishes; there are none where it cannot be (then `trouble` says so)."""
     wanted = status.desired.namespaces
     places = tuple(_place(ref, wanted[ref], status.observed.namespaces.get(ref)) for ref in sorted(wanted, key=_order))
     in_order = status.drift is not None and not status.drift and not status.unfinished and status.trouble is None
@@ -108,7 +109,10 @@ def _place(ref: NetnsRef, wanted: Namespace, observed: Namespace | None) -> Plac
 def _publishes(status: StackStatus) -> tuple[Published, ...]:
     from netwright.spec.load import parse
 
-    spec = parse(status.spec_text, status.source).spec
+    try:
+        spec = parse(status.spec_text, status.source).spec
+    except SpecError:
+        return ()
     found = []
     for key, namespace in (("host", spec.host), *((f"named/{name}", one) for name, one in spec.namespaces.items())):
         for publish in namespace.publish if namespace is not None else ():

@@ -68,7 +68,7 @@ def look_at(command: str, name: str | None) -> tuple[StackStatus, ...]:
 
 
 def _lines(one: StackStatus, standing: Standing) -> Iterator[str]:
-    when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(one.committed_at))
+    when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(one.committed_at)) if one.committed_at else "never"
     yield f"{_style(one.name, bold=True)}  {_verdict(one, standing)}"
     yield f"  from {one.source}, committed {when}"
     if one.confirm_before is not None:

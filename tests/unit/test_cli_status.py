@@ -1,0 +1,254 @@
+"""What `netwright status` prints of a stack, given what the engine saw."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from netwright.engine.outcome import StackStatus
+from netwright.frontends.cli.documents import status_document
+from netwright.frontends.cli.standing import standing_of
+from netwright.frontends.cli.status import _lines
+from netwright.kinds.bridge import Bridge
+from netwright.kinds.loopback import Loopback
+from netwright.kinds.veth import Veth
+from netwright.model.link import LinkKey
+from netwright.model.netns import HOST, named
+from netwright.model.operation import AddAddress, CreateNetns, Plan
+from netwright.model.route import Address, Route
+from netwright.model.state import Namespace, State
+
+SPEC = """\
+version: 1
+name: shop
+networks: {lan: {subnets: [10.3.0.0/24]}}
+namespaces:
+  web:
+    interfaces: {eth0: {network: lan}}
+    publish:
+      - {listen: "eth0:1234/tcp", from: [10.0.0.0/16], to: "db:5432", source: preserve}
+  db: {interfaces: {eth0: {network: lan}}}
+containers:
+  app: {publish: ["8080:80"]}
+"""
+WEB, DB = named("web"), named("db")
+GATEWAY = Address(dev="br-shop-lan", cidr="10.3.0.1/24")
+BRIDGE = Bridge(name="br-shop-lan", up=True, mtu=1400, mac="02:00:00:00:00:01", master="")
+PORT = Veth(name="web-1", up=True, mtu=1400, mac="02:00:00:00:00:02", master="br-shop-lan", peer=LinkKey(WEB, "eth0"))
+ETH0 = Veth(name="eth0", up=False, mtu=1400, mac="02:00:00:00:00:03", master="", peer=LinkKey(HOST, "web-1"))
+DEFAULT = Route(to="0.0.0.0/0", via="10.3.0.1", dev="eth0")
+
+DESIRED = State(
+    namespaces={
+        DB: Namespace(
+            ref=DB, owner="shop", links={"eth0": Veth(name="eth0", up=True)}, addresses=frozenset({Address(dev="eth0", cidr="10.3.0.3/24")})
+        ),
+        WEB: Namespace(
+            ref=WEB, owner="shop", links={"lo": Loopback(name="lo"), "eth0": Veth(name="eth0", up=True)}, routes=frozenset({DEFAULT})
+        ),
+        HOST: Namespace(
+            ref=HOST, links={"br-shop-lan": Bridge(name="br-shop-lan"), "web-1": Veth(name="web-1"), "db-1": Veth(name="db-1")}
+        ),
+    }
+)
+OBSERVED = State(
+    namespaces={
+        HOST: Namespace(
+            ref=HOST,
+            links={"br-shop-lan": BRIDGE, "web-1": PORT, "other": Bridge(name="other")},
+            addresses=frozenset({GATEWAY, Address(dev="other", cidr="10.9.0.1/24"), Address(dev="br-shop-lan", cidr="fe80::1/64")}),
+        ),
+        WEB: Namespace(
+            ref=WEB,
+            links={"lo": Loopback(name="lo"), "eth0": ETH0},
+            addresses=frozenset({Address(dev="eth0", cidr="10.3.0.2/24")}),
+            routes=frozenset({DEFAULT, Route(to="10.99.0.0/16", via="10.3.0.9")}),
+        ),
+    }
+)
+DRIFT = Plan(
+    stack="shop",
+    operations=(
+        CreateNetns(netns=DB, why="in the file, not on the host"),
+        AddAddress(netns=DB, address=Address(dev="eth0", cidr="10.3.0.3/24"), why="in the file, not on the host"),
+    ),
+    waiting=("containers.app waits for the container app to start",),
+)
+STATUS = StackStatus(
+    name="shop",
+    source="shop.yaml",
+    committed_at=1700000000.0,
+    spec_text=SPEC,
+    drift=DRIFT,
+    trouble=None,
+    observed=OBSERVED,
+    desired=DESIRED,
+    unfinished=False,
+    confirm_before=1700000060.0,
+)
+
+
+@pytest.fixture(autouse=True)
+def in_utc(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+
+
+def text(status: StackStatus) -> str:
+    return "".join(f"{line}\n" for line in _lines(status, standing_of(status)))
+
+
+def test_a_stack_that_has_drifted_is_shown_with_what_is_missing_and_what_would_be_done() -> None:
+    assert (
+        text(STATUS)
+        == """\
+shop  drifted
+  from shop.yaml, committed 2023-11-14 22:13:20
+  not confirmed: rolled back at 22:14:20 unless you run: netwright confirm shop
+  host
+    br-shop-lan  bridge  up       10.3.0.1/24
+    web-1        veth    up       in br-shop-lan
+    db-1         veth    missing
+    publish 8080/tcp to app:80
+  db  missing
+    eth0  veth  missing  10.3.0.3/24
+  web
+    eth0  veth  down  10.3.0.2/24
+    route default via 10.3.0.1
+    publish eth0:1234/tcp from 10.0.0.0/16 to db:5432, source preserved
+  waiting: containers.app waits for the container app to start
+  drift: an apply would
+    create namespace db                    in the file, not on the host
+    add address 10.3.0.3/24 on eth0 in db  in the file, not on the host
+"""
+    )
+
+
+def test_a_stack_in_order_says_so() -> None:
+    status = StackStatus(
+        name="shop",
+        source="-",
+        committed_at=1700000000.0,
+        spec_text="version: 1\nname: shop\n",
+        drift=Plan(stack="shop"),
+        trouble=None,
+        observed=State(namespaces={HOST: Namespace(ref=HOST)}),
+        desired=State(namespaces={HOST: Namespace(ref=HOST)}),
+        unfinished=False,
+    )
+    assert text(status) == "shop  in order\n  from -, committed 2023-11-14 22:13:20\n"
+
+
+def test_a_run_that_was_cut_short_before_it_ever_was_committed_says_what_to_do() -> None:
+    status = StackStatus(
+        name="shop",
+        source="shop.yaml",
+        committed_at=0.0,
+        spec_text="",
+        drift=None,
+        trouble=None,
+        observed=State(),
+        desired=State(),
+        unfinished=True,
+    )
+    assert text(status) == "shop  a run was cut short: netwright recover\n  from shop.yaml, committed never\n"
+
+
+def test_what_cannot_be_worked_out_says_why() -> None:
+    status = StackStatus(
+        name="shop",
+        source="-",
+        committed_at=1700000000.0,
+        spec_text=SPEC,
+        drift=None,
+        trouble="Docker is away.",
+        observed=State(),
+        desired=State(),
+        unfinished=False,
+    )
+    assert text(status).splitlines()[0] == "shop  cannot be checked: Docker is away."
+
+
+def test_the_document_has_all_of_it() -> None:
+    (stack,) = status_document([(STATUS, standing_of(STATUS))])["stacks"]
+    drift = stack.pop("drift")
+    assert (drift["stack"], len(drift["operations"])) == ("shop", 2)
+    assert stack == {
+        "name": "shop",
+        "source": "shop.yaml",
+        "committed_at": 1700000000.0,
+        "confirm_before": 1700000060.0,
+        "unfinished": False,
+        "in_order": False,
+        "trouble": None,
+        "waiting": ["containers.app waits for the container app to start"],
+        "namespaces": [
+            {
+                "name": "host",
+                "there": True,
+                "links": [
+                    {
+                        "name": "br-shop-lan",
+                        "kind": "bridge",
+                        "there": True,
+                        "up": True,
+                        "mtu": 1400,
+                        "mac": "02:00:00:00:00:01",
+                        "master": None,
+                        "addresses": ["10.3.0.1/24"],
+                    },
+                    {
+                        "name": "web-1",
+                        "kind": "veth",
+                        "there": True,
+                        "up": True,
+                        "mtu": 1400,
+                        "mac": "02:00:00:00:00:02",
+                        "master": "br-shop-lan",
+                        "addresses": [],
+                    },
+                    {"name": "db-1", "kind": "veth", "there": False, "up": None, "mtu": None, "mac": None, "master": None, "addresses": []},
+                ],
+                "routes": [],
+            },
+            {
+                "name": "named/db",
+                "there": False,
+                "links": [
+                    {
+                        "name": "eth0",
+                        "kind": "veth",
+                        "there": False,
+                        "up": True,
+                        "mtu": None,
+                        "mac": None,
+                        "master": None,
+                        "addresses": ["10.3.0.3/24"],
+                    }
+                ],
+                "routes": [],
+            },
+            {
+                "name": "named/web",
+                "there": True,
+                "links": [
+                    {
+                        "name": "eth0",
+                        "kind": "veth",
+                        "there": True,
+                        "up": False,
+                        "mtu": 1400,
+                        "mac": "02:00:00:00:00:03",
+                        "master": None,
+                        "addresses": ["10.3.0.2/24"],
+                    }
+                ],
+                "routes": [{"to": "0.0.0.0/0", "via": "10.3.0.1", "dev": "eth0", "metric": None, "table": 254}],
+            },
+        ],
+        "publishes": [
+            {"on": "named/web", "listen": "eth0:1234/tcp", "from": ["10.0.0.0/16"], "to": "db:5432", "source": "preserve"},
+            {"on": "host", "listen": "8080/tcp", "from": None, "to": "app:80", "source": "masquerade"},
+        ],
+    }
