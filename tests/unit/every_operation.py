@@ -85,8 +85,10 @@ CASES: list[tuple[AnyOperation, str, list[str]]] = [
         CreateLink(netns=HOST, link=PORT, twin=ETH0, twin_netns=WEB, why=WHY),
         "create veth web-port as a port of br-lab-lan on the host, its other end eth0 in web",
         [
-            "ip link add name web-port mtu 1400 numtxqueues 1 numrxqueues 1 type veth"
-            " peer name eth0 mtu 1400 address 02:00:00:00:00:02 numtxqueues 1 numrxqueues 1 netns web",
+            (
+                "ip link add name web-port mtu 1400 numtxqueues 1 numrxqueues 1 type veth"
+                " peer name eth0 mtu 1400 address 02:00:00:00:00:02 numtxqueues 1 numrxqueues 1 netns web"
+            ),
             "ip link set dev web-port alias netwright:lab master br-lab-lan up",
         ],
     ),
@@ -94,8 +96,10 @@ CASES: list[tuple[AnyOperation, str, list[str]]] = [
         CreateLink(netns=BOX, link=ETH0, twin=PORT, twin_netns=HOST, why=WHY),
         "create veth eth0 in container box, its other end web-port as a port of br-lab-lan on the host",
         [
-            "nsenter --net=/proc/4711/ns/net ip link add name eth0 mtu 1400 address 02:00:00:00:00:02 numtxqueues 1 numrxqueues 1"
-            " type veth peer name web-port mtu 1400 numtxqueues 1 numrxqueues 1 netns $$",
+            (
+                "nsenter --net=/proc/4711/ns/net ip link add name eth0 mtu 1400 address 02:00:00:00:00:02 numtxqueues 1 numrxqueues 1"
+                " type veth peer name web-port mtu 1400 numtxqueues 1 numrxqueues 1 netns $$"
+            ),
             "nsenter --net=/proc/4711/ns/net ip link set dev eth0 alias netwright:lab up",
         ],
     ),
@@ -156,8 +160,10 @@ CASES: list[tuple[AnyOperation, str, list[str]]] = [
         ),
         "add address 10.9.0.1/32 peer 10.9.0.2/32 on enp3s0 on the host",
         [
-            "ip address add 10.9.0.1 peer 10.9.0.2/32 broadcast 10.9.0.3 scope link label enp3s0:1 dev enp3s0"
-            " valid_lft 600 preferred_lft 300 noprefixroute"
+            (
+                "ip address add 10.9.0.1 peer 10.9.0.2/32 broadcast 10.9.0.3 scope link label enp3s0:1 dev enp3s0"
+                " valid_lft 600 preferred_lft 300 noprefixroute"
+            )
         ],
     ),
     (
@@ -199,15 +205,17 @@ CASES: list[tuple[AnyOperation, str, list[str]]] = [
         ReplaceTable(netns=WEB, table=TABLE, owner="lab", why=WHY),
         "load nft table nw_lab (1 published port) in web",
         [
-            "ip netns exec web nft -f - <<'EOF'\n"
-            "table inet nw_lab\n"
-            "delete table inet nw_lab\n"
-            "table inet nw_lab {\n"
-            '\tcomment "netwright:lab 0123abcd"\n'
-            "\tchain c {\n"
-            "\t}\n"
-            "}\n"
-            "EOF"
+            (
+                "ip netns exec web nft -f - <<'EOF'\n"
+                "table inet nw_lab\n"
+                "delete table inet nw_lab\n"
+                "table inet nw_lab {\n"
+                '\tcomment "netwright:lab 0123abcd"\n'
+                "\tchain c {\n"
+                "\t}\n"
+                "}\n"
+                "EOF"
+            )
         ],
     ),
     (DeleteTable(netns=HOST, name="nw_lab", why=WHY), "delete nft table nw_lab on the host", ["nft delete table inet nw_lab"]),
@@ -249,9 +257,11 @@ CASES: list[tuple[AnyOperation, str, list[str]]] = [
         CreateDockerNetwork(network=SHOP, why=WHY),
         "create Docker network shop (bridge) with 172.31.0.0/24 (gateway 172.31.0.1), fd00:31::/64 (gateway fd00:31::1)",
         [
-            "docker network create --driver bridge --subnet 172.31.0.0/24 --gateway 172.31.0.1 --ip-range 172.31.0.128/25"
-            " --aux-address uplink=172.31.0.2 --subnet fd00:31::/64 --gateway fd00:31::1 --internal --ipv6"
-            " --opt com.docker.network.bridge.name=br-shop --label 'team=net works' --label io.netwright.stack=lab shop"
+            (
+                "docker network create --driver bridge --subnet 172.31.0.0/24 --gateway 172.31.0.1 --ip-range 172.31.0.128/25"
+                " --aux-address uplink=172.31.0.2 --subnet fd00:31::/64 --gateway fd00:31::1 --internal --ipv6"
+                " --opt com.docker.network.bridge.name=br-shop --label 'team=net works' --label io.netwright.stack=lab shop"
+            )
         ],
     ),
     (RemoveDockerNetwork(name="shop", why=WHY), "remove Docker network shop", ["docker network rm shop"]),

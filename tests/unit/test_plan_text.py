@@ -78,7 +78,7 @@ def test_the_same_step_for_many_is_counted():
  502  add address 10.5.0.2/16 on eth0 in ep0    in the file, not on the host
  503  set net.ipv4.ip_forward to 1 in ep1       it publishes
  504  add address 10.5.0.3/16 on eth0 in ep1    in the file, not on the host
-   …  and these 2 498 times more, up to “set net.ipv4.ip_forward to 1 in ep499” … “add address 10.5.1.251/16 on eth0 in ep499”
+   …  and these 2 lines 498 times more, up to “set net.ipv4.ip_forward to 1 in ep499” … “add address 10.5.1.251/16 on eth0 in ep499”
 1501  set net.ipv4.ip_forward to 1 on the host  a network needs it
 """
     )

@@ -6,7 +6,7 @@ from netwright.picture.crossing import crossings
 from netwright.picture.values import Box, Interface, Picture
 
 _HEAD = """\
-graph {name} {{
+graph stack {{
   graph [label={name}, labelloc=t, fontname="sans-serif", rankdir=TB, compound=true, nodesep=0.3, ranksep=0.5]
   node [shape=box, style=rounded, fontname="monospace", fontsize=10]
   edge [fontname="monospace", fontsize=9]

@@ -13,6 +13,9 @@ LIMIT = 60
 MEMBERS = 12
 """The same for the members of one network."""
 
+_FIRM = "\N{NO-BREAK SPACE}"
+"""A blank at which no line is broken."""
+
 _ASCII = str.maketrans({"├": "|", "└": "`", "─": "-", "│": "|", "→": ">", "·": "-", "…": "~", "⚠": "!", "↔": "="})
 
 
@@ -37,7 +40,7 @@ def draw_text(picture: Picture, *, width: int = 100, ascii_only: bool = False) -
     if not nodes:
         nodes.append(_Node(("nothing: no networks, namespaces or containers",)))
     lines = [picture.title, *_lines(nodes, "", width)]
-    text = "\n".join(line.rstrip() for line in lines) + "\n"
+    text = "\n".join(line.rstrip() for line in lines).replace(_FIRM, " ") + "\n"
     if ascii_only:
         text = text.replace("→", "->").replace("…", "...").translate(_ASCII).encode("ascii", "replace").decode()
     return text
@@ -95,7 +98,7 @@ def _box(box: Box, picture: Picture) -> _Node:
 
 
 def _trouble(words: str) -> tuple[str, ...]:
-    return (f"⚠ {words}",) if words else ()
+    return (f"⚠ {words}".replace(" ", _FIRM),) if words else ()
 
 
 def _lines(nodes: Sequence[_Node], indent: str, width: int) -> list[str]:

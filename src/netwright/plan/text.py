@@ -57,7 +57,7 @@ def _summarised(operations: Sequence[AnyOperation]) -> Iterator[_Line]:
         if stride == 1:
             text = f"and {times - 2} more like them, up to “{last}”"
         else:
-            text = f"and these {stride} {times - 2} times more, up to “{first}” … “{last}”"
+            text = f"and these {stride} lines {times - 2} times more, up to “{first}” … “{last}”"
         yield _Line("…", text, "")
         at = end
 
