@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from netwright.engine.survey import look_closer, look_first
 from netwright.errors import NetwrightError, Refused, SpecError
-from netwright.model.loan import Loan, SysctlLoan
+from netwright.model.loan import ConnectionLoan, Loan, SysctlLoan
 from netwright.model.netns import NetnsKind, NetnsRef
 from netwright.model.operation import Plan
 from netwright.model.state import Claims, Desired, State
@@ -67,7 +67,7 @@ def draw(
     unfinished = _remembered(journal, document) if journal else None
     loans = store.loans(stack).get(stack, ())
     known = [d for d in (document, committed, unfinished) if d is not None]
-    also = {loan.netns for loan in loans} | (set(journal.claims.netns) if journal else set())
+    also = {loan.netns for loan in loans if not isinstance(loan, ConnectionLoan)} | (set(journal.claims.netns) if journal else set())
     first = look_first(
         world,
         known,

@@ -39,4 +39,12 @@ class SysctlLoan:
     value: str
 
 
-Loan = NicLoan | SysctlLoan
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectionLoan:
+    """A container that the stack has put on a Docker network: to be taken off again. What others connected is theirs."""
+
+    container: str
+    network: str
+
+
+Loan = NicLoan | SysctlLoan | ConnectionLoan

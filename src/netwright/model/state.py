@@ -69,7 +69,7 @@ class Desired:
     """Container → network → how it is to be on it."""
     earlier: State = field(default_factory=State)
     earlier_attachments: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    """Container → networks that we connected it to."""
+    """Container → networks that we, and nobody else, connected it to."""
     claims: Claims = field(default_factory=lambda: Claims())  # noqa: PLW0108 - Claims stands below
     nic_loans: tuple[NicLoan, ...] = ()
     """NICs that the stack holds now."""

@@ -28,9 +28,12 @@ class LinkPlan:
     configure: dict[NetnsRef, list[ChangeLink]] = field(default_factory=dict)
 
 
-def plan_links(desired: Desired, observed: State, doomed_netns: frozenset[NetnsRef], draft: Draft) -> LinkPlan:
-    """Puts creations, deletions and moves into the draft; changes come back, to be grouped by namespace."""
-    result = LinkPlan()
+def plan_links(desired: Desired, observed: State, doomed_netns: frozenset[NetnsRef], dying: frozenset[LinkKey], draft: Draft) -> LinkPlan:
+    """Puts creations, deletions and moves into the draft; changes come back, to be grouped by namespace.
+
+    `dying`: links of others that go in the same plan (the bridge of a Docker network); their ports are ports no more.
+    """
+    result = LinkPlan(doomed=set(dying))
     _doom(desired, observed, doomed_netns, draft, result)
     for ref, namespace in desired.state.namespaces.items():
         there = observed.namespaces.get(ref)

@@ -7,6 +7,8 @@ on the host is refused here, all of it at once, before anything is touched.
 from __future__ import annotations
 
 from netwright.errors import Refused
+from netwright.model.link import LinkKey
+from netwright.model.loan import ConnectionLoan
 from netwright.model.netns import HOST, NetnsKind, NetnsRef
 from netwright.model.operation import AnyOperation, CreateNetns, DeleteNetns, Plan
 from netwright.model.state import Desired, Namespace, State
@@ -22,7 +24,8 @@ def plan(desired: Desired, observed: State) -> Plan:
     draft = Draft(stack=desired.stack)
     doomed = _doomed_netns(desired, observed)
     _check_netns(desired, observed, draft)
-    links = plan_links(desired, observed, doomed, draft)
+    bridges = _plan_docker(desired, observed, draft)
+    links = plan_links(desired, observed, doomed, bridges, draft)
     for ref in _all(desired, observed):
         wanted = desired.state.namespaces.get(ref, Namespace(ref=ref))
         there = observed.namespaces.get(ref)
@@ -47,7 +50,6 @@ def plan(desired: Desired, observed: State) -> Plan:
         plan_table(desired, wanted, there, doomed=False, draft=draft)
         if ref == HOST:
             plan_foreign(wanted, there, draft)
-    _plan_docker(desired, observed, draft)
     if draft.refused:
         raise Refused("\n".join(dict.fromkeys(draft.refused)), hint=None)
     return draft.plan(desired.waiting)
@@ -81,7 +83,8 @@ def _check_netns(desired: Desired, observed: State, draft: Draft) -> None:
             draft.refused.append(f"the namespace {ref.name} exists already, and {whose}")
 
 
-def _plan_docker(desired: Desired, observed: State, draft: Draft) -> None:
+def _plan_docker(desired: Desired, observed: State, draft: Draft) -> frozenset[LinkKey]:
+    """Docker's part; the bridges that go with the networks it removes (they may come back, without their ports)."""
     part = docker_operations(desired, observed)
     draft.refused.extend(part.refused)
     draft.add(Step.DISCONNECT, *part.disconnect)
@@ -89,3 +92,11 @@ def _plan_docker(desired: Desired, observed: State, draft: Draft) -> None:
     draft.add(Step.CREATE_NETWORKS, *part.create)
     draft.add(Step.CONNECT, *part.connect)
     draft.claimed_networks.update(operation.network.name for operation in part.create)
+    networks = observed.docker.networks if observed.docker else {}
+    for operation in part.connect:
+        there = observed.docker.containers.get(operation.container) if observed.docker else None
+        network = operation.attachment.network
+        if network not in desired.earlier_attachments.get(operation.container, ()) and (there is None or network not in there.attachments):
+            draft.loans.append(ConnectionLoan(container=operation.container, network=network))
+    gone = (networks[operation.name].bridge for operation in part.remove if operation.name in networks)
+    return frozenset(LinkKey(HOST, bridge) for bridge in gone if bridge)

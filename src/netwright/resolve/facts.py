@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from netwright.model.docker import Container, DockerState
-from netwright.model.loan import Loan, NicLoan, SysctlLoan
+from netwright.model.loan import ConnectionLoan, Loan, NicLoan, SysctlLoan
 from netwright.model.netns import HOST, NetnsRef
 from netwright.model.netns import container as container_ref
 from netwright.model.state import Namespace, State
@@ -36,6 +36,15 @@ class Facts:
     @property
     def sysctl_loans(self) -> tuple[SysctlLoan, ...]:
         return tuple(loan for loan in self.loans if isinstance(loan, SysctlLoan))
+
+    @property
+    def connections(self) -> dict[str, frozenset[str]]:
+        """Container → the Docker networks that the stack has put it on."""
+        found: dict[str, frozenset[str]] = {}
+        for loan in self.loans:
+            if isinstance(loan, ConnectionLoan):
+                found[loan.container] = found.get(loan.container, frozenset()) | {loan.network}
+        return found
 
 
 def matches(key: str, spec: ContainerSpec | None, docker: DockerState) -> tuple[Container, ...]:

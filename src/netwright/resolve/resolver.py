@@ -174,7 +174,7 @@ def _docker_networks(document: Document, networks: dict[str, Network], endpoints
         if network.docker_name is None or network.spec.external:
             continue
         reserved = {
-            f"{endpoint.holder.name}-{endpoint.interface}": str(address)
+            f"{endpoint.holder.name}-{endpoint.interface}" + ("-6" if version == 6 else ""): str(address)
             for endpoint in endpoints
             if endpoint.network is network
             for version in (4, 6)

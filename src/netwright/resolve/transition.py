@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from netwright.model.loan import Loan, NicLoan, SysctlLoan
+from netwright.model.docker import DockerNetwork, DockerState
+from netwright.model.loan import ConnectionLoan, Loan, NicLoan, SysctlLoan
 from netwright.model.netns import NetnsRef
 from netwright.model.state import Claims, Desired, Namespace, State
 from netwright.resolve.facts import Facts
@@ -30,12 +31,11 @@ def transition(
     `before`: what was committed, and what an unfinished run wanted. `kept_by_others`: sysctls that other stacks need as they are.
     """
     earlier: dict[NetnsRef, Namespace] = {}
-    connected: dict[str, frozenset[str]] = {}
+    networks: dict[str, DockerNetwork] = {}
     for desired in before:
         for ref, namespace in desired.state.namespaces.items():
             earlier[ref] = _merged(earlier[ref], namespace) if ref in earlier else namespace
-        for container, attachments in desired.attachments.items():
-            connected[container] = connected.get(container, frozenset()) | frozenset(attachments)
+        networks.update(desired.docker_networks)
     namespaces = dict(target.state.namespaces)
     for loan in facts.nic_loans:
         if not _still_wanted(loan, target) and (back := give_back(loan, target.stack, facts)) is not None:
@@ -48,8 +48,8 @@ def transition(
     return replace(
         target,
         state=State(namespaces=namespaces),
-        earlier=State(namespaces=earlier),
-        earlier_attachments=connected,
+        earlier=State(namespaces=earlier, docker=DockerState(networks=networks)),
+        earlier_attachments=facts.connections,
         claims=claims,
         nic_loans=facts.nic_loans,
         sysctl_loans=facts.sysctl_loans,
@@ -59,15 +59,17 @@ def transition(
 
 def loans_held(target: Desired, loans: Iterable[Loan]) -> tuple[Loan, ...]:
     """The loans that are still out once `target` (before its transition) is reached."""
-    return tuple(
-        loan
-        for loan in loans
-        if (
-            _still_wanted(loan, target)
-            if isinstance(loan, NicLoan)
-            else loan.key in target.state.namespaces.get(loan.netns, Namespace(ref=loan.netns)).sysctls
-        )
-    )
+    return tuple(loan for loan in loans if _held(target, loan))
+
+
+def _held(target: Desired, loan: Loan) -> bool:
+    match loan:
+        case NicLoan():
+            return _still_wanted(loan, target)
+        case SysctlLoan():
+            return loan.key in target.state.namespaces.get(loan.netns, Namespace(ref=loan.netns)).sysctls
+        case ConnectionLoan():
+            return loan.network in target.attachments.get(loan.container, {})
 
 
 def sysctls_wanted(desired: Desired) -> frozenset[tuple[NetnsRef, str]]:

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from netwright.model.link import LinkKey
-from netwright.model.loan import Loan, NicLoan, SysctlLoan
+from netwright.model.loan import ConnectionLoan, Loan, NicLoan, SysctlLoan
 from netwright.model.netns import from_key
 from netwright.model.route import Address, Route
 from netwright.model.state import Claims
@@ -53,7 +53,7 @@ def load_claims(text: str) -> Claims:
 
 def dump_loans(loans: Sequence[Loan]) -> str:
     """A list, in order; each with a `loan` that tells which it is."""
-    return _dump([_nic(loan) if isinstance(loan, NicLoan) else _sysctl(loan) for loan in loans])
+    return _dump([_loan(loan) for loan in loans])
 
 
 def load_loans(text: str) -> tuple[Loan, ...]:
@@ -67,12 +67,20 @@ def _load_loan(data: Mapping[str, Any]) -> Loan:
             return _load_nic(data)
         case "sysctl":
             return SysctlLoan(netns=from_key(data["netns"]), key=data["key"], value=data["value"])
+        case "connection":
+            return ConnectionLoan(container=data["container"], network=data["network"])
         case other:
             raise ValueError(f"a loan of the kind {other!r}")
 
 
-def _sysctl(loan: SysctlLoan) -> dict[str, Any]:
-    return {"loan": "sysctl", "netns": loan.netns.key, "key": loan.key, "value": loan.value}
+def _loan(loan: Loan) -> dict[str, Any]:
+    match loan:
+        case NicLoan():
+            return _nic(loan)
+        case SysctlLoan():
+            return {"loan": "sysctl", "netns": loan.netns.key, "key": loan.key, "value": loan.value}
+        case ConnectionLoan():
+            return {"loan": "connection", "container": loan.container, "network": loan.network}
 
 
 def _nic(loan: NicLoan) -> dict[str, Any]:
