@@ -71,7 +71,7 @@ class NetlinkKernel:
         return sysctls.read_all(wanted)
 
     def execute(self, operations: Sequence[AnyOperation], done: Callable[[int], None]) -> None:
-        """Do operations of HANDLES, in order. `done(n)`: n more are finished.
+        """Do operations of `HANDLES`, in order. `done(n)`: n more are finished.
 
         Removing what is gone already succeeds. Raises ports.OperationFailed with a KernelError: the operations before
         it are done, some of its batch behind it may be.

@@ -15,7 +15,6 @@ from netwright.model.operation import DeleteLink
 from netwright.ports import OperationFailed
 from netwright.rtnl import link
 from netwright.rtnl.constants import RTM_NEWLINK
-from netwright.rtnl.link import LinkMessage
 
 _FIRST_GROUP = 0x6E770000
 """The first number to try. A group is any number (ip-link(8)); people and systemd use small ones."""
@@ -23,41 +22,28 @@ _FIRST_GROUP = 0x6E770000
 
 def delete_links(channel: Channel, operations: Sequence[DeleteLink], done: Callable[[int], None]) -> None:
     """Delete links of one namespace; those that are gone already are done. Raises OperationFailed."""
-    if len(operations) > 1:
-        _delete_together(channel, operations)
+    if len(operations) > 1 and _delete_together(channel, operations):
         done(len(operations))
         return
     for operation in operations:
-        _delete_one(channel, operation)
+        refusal = channel.exchange([link.delete(operation.name)]).get(0)
+        if refusal is not None and refusal.code != errno.ENODEV:
+            error = refused(operation, refusal)
+            raise OperationFailed(operation, error) from error
         done(1)
 
 
-def _delete_together(channel: Channel, operations: Sequence[DeleteLink]) -> None:
+def _delete_together(channel: Channel, operations: Sequence[DeleteLink]) -> bool:
+    """False if one of them cannot be deleted, and so none was: one by one it is found which."""
     there = {found.name: found for found in channel.dump(link.dump(), RTM_NEWLINK, link.decode)}
     doomed = [operation for operation in operations if operation.name in there]
     used = {found.group for found in there.values()}
     group = next(number for number in range(_FIRST_GROUP, _FIRST_GROUP + len(used) + 1) if number not in used)
-    for place, answer in channel.exchange([link.change(name=operation.name, group=group) for operation in doomed]).items():
-        if answer.code != errno.ENODEV:
-            _restore(channel, doomed, there)
-            raise OperationFailed(doomed[place], error := refused(doomed[place], answer)) from error
-    if not doomed:
-        return
-    refusal = channel.exchange([link.delete_group(group)]).get(0)
-    if refusal is None or refusal.code == errno.ENODEV:
-        return
-    # One of them cannot be deleted, and so none was: one by one it is found which.
-    _restore(channel, doomed, there)
-    for operation in doomed:
-        _delete_one(channel, operation)
-
-
-def _restore(channel: Channel, doomed: Sequence[DeleteLink], there: dict[str, LinkMessage]) -> None:
-    channel.exchange([link.change(name=operation.name, group=there[operation.name].group) for operation in doomed])
-
-
-def _delete_one(channel: Channel, operation: DeleteLink) -> None:
-    refusal = channel.exchange([link.delete(operation.name)]).get(0)
-    if refusal is not None and refusal.code != errno.ENODEV:
-        error = refused(operation, refusal)
-        raise OperationFailed(operation, error) from error
+    refusals = channel.exchange([link.change(name=operation.name, group=group) for operation in doomed])
+    whole = all(answer.code == errno.ENODEV for answer in refusals.values())
+    if whole and doomed:
+        refusal = channel.exchange([link.delete_group(group)]).get(0)
+        whole = refusal is None or refusal.code == errno.ENODEV
+    if not whole:
+        channel.exchange([link.change(name=operation.name, group=there[operation.name].group) for operation in doomed])
+    return whole

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from itertools import groupby
 from typing import cast
 
-from netwright.backends.netlink import named, sysctls
+from netwright.backends.netlink import names, sysctls
 from netwright.backends.netlink.batch import REMOVALS, Batch, Local
 from netwright.backends.netlink.channel import Channel
 from netwright.backends.netlink.deletion import delete_links
@@ -82,11 +82,11 @@ class Executor:
 
             def make(part: Sequence[CreateNetns] = part, made: list[Channel] = made) -> None:
                 for operation in part:
-                    made.append(named.create(operation.netns, operation.sysctls))  # noqa: PERF401 - what is made counts if a later one fails
+                    made.append(names.create(operation.netns, operation.sysctls))  # noqa: PERF401 - what is made counts if a later one fails
 
             failure: KernelError | None = None
             try:
-                named.prepare_folder()
+                names.prepare_folder()
                 in_thread(make)
             except KernelError as error:
                 failure = error
@@ -102,7 +102,7 @@ class Executor:
         for operation in operations:
             self._sockets.drop(operation.netns)
             try:
-                named.delete(operation.netns)
+                names.delete(operation.netns)
             except KernelError as error:
                 raise _failed(operation, error) from error
             self._done(1)
@@ -154,6 +154,10 @@ class Executor:
             raise KernelError(errno.ENODEV, f"there is no link {operation.name} in {operation.source}")
         if operation.source == operation.target:
             return channel.exchange([link.change(name=operation.name, up=False), _relocation(operation, index, None)])
+        # The kernel moves first and renames then: a name that is taken there would leave the link halfway.
+        self._indexes.learn(operation.target, self._sockets.get(operation.target), (operation.new_name,))
+        if self._indexes.find(operation.target, operation.new_name) is not None:
+            raise KernelError(errno.EEXIST, f"there is a link {operation.new_name} in {operation.target} already")
         fd = _open(operation.target)
         try:
             return channel.exchange([_relocation(operation, index, fd)])
