@@ -109,7 +109,12 @@ class DockerHost:
     def web(self, name: str = "web", *options: str, port: int = 80, page: str = "the page") -> int:
         """Start a container that serves `page` on `port`, and wait until it does; its pid."""
         serve = f"mkdir -p /www; echo '{page}' > /www/index.html; exec httpd -f -p {port} -h /www"
-        pid = self.container(name, *options, command=("sh", "-c", serve))
+        self.container(name, *options, command=("sh", "-c", serve))
+        return self.wait_for_page(name, port, page)
+
+    def wait_for_page(self, name: str, port: int, page: str = "the page") -> int:
+        """Until a container serves `page`, e.g. after a restart; its pid."""
+        pid = self.pid(name)
         fetch = ["nsenter", f"--net=/proc/{pid}/ns/net", "busybox", "wget", "-q", "-O", "-", f"http://127.0.0.1:{port}/"]
         wait_for(f"{name} to serve", lambda: subprocess.run(fetch, check=False, capture_output=True).stdout.decode().strip() == page)
         return pid

@@ -74,6 +74,14 @@ def ip_of(cidr: str) -> Ip:
     return Ip(cidr.partition("/")[0])
 
 
+def link_local(mac: str) -> Ip:
+    """The link-local address that a MAC makes (RFC 4291, appendix A). Raises ValueError if it is none."""
+    octets = bytearray.fromhex(mac.replace(":", ""))
+    octets[0] ^= 2
+    identifier = bytes((*octets[:3], 0xFF, 0xFE, *octets[3:]))
+    return Ip(canonical(ipaddress.IPv6Address(b"\xfe\x80" + bytes(6) + identifier)))
+
+
 @lru_cache(maxsize=65536)
 def _interface(text: str, what: str, *, with_length: bool | None) -> IPInterface:
     address, slash, length = text.partition("/")

@@ -112,6 +112,10 @@ def managed_fields(cls: type[Link]) -> tuple[str, ...]:
     return known
 
 
+ADDRGENMODE_EUI64 = 0
+ADDRGENMODE_NONE = 1
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
     """What only the kernel knows of a link: never desired, kept beside the link."""

@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from graphlib import TopologicalSorter
 
-from netwright.model.link import Link, LinkKey, managed_fields
+from netwright.model.address import link_local
+from netwright.model.link import ADDRGENMODE_EUI64, ADDRGENMODE_NONE, Link, LinkKey, Observation, managed_fields
 from netwright.model.loan import NicLoan
 from netwright.model.netns import NetnsRef
 from netwright.model.operation import ChangeLink, CreateLink, DeleteLink, MoveLink
-from netwright.model.route import KERNEL_PROTOCOLS
+from netwright.model.route import KERNEL_PROTOCOLS, Address
 from netwright.model.state import Desired, Namespace, State
 from netwright.plan.draft import Draft, Step
 from netwright.plan.sentence import place
@@ -185,7 +186,9 @@ def _loan(key: LinkKey, origin: LinkKey, source: Namespace, have: Link) -> NicLo
         txqlen=seen.txqlen,
         group=seen.group,
         addrgenmode=seen.addrgenmode,
-        addresses=tuple(sorted((a for a in source.addresses if a.dev == origin.name), key=lambda a: (a.dev, a.cidr))),
+        addresses=tuple(
+            sorted((a for a in source.addresses if a.dev == origin.name and not _by_itself(a, have, seen)), key=lambda a: a.cidr)
+        ),
         routes=tuple(
             sorted(
                 (r for r in source.routes if r.dev == origin.name and r.protocol not in KERNEL_PROTOCOLS),
@@ -193,6 +196,13 @@ def _loan(key: LinkKey, origin: LinkKey, source: Namespace, have: Link) -> NicLo
             )
         ),
     )
+
+
+def _by_itself(address: Address, link: Link, seen: Observation) -> bool:
+    """The link-local address that the kernel gives an interface as it comes up (linux/if_link.h: IN6_ADDR_GEN_MODE_*)."""
+    if not address.cidr.startswith("fe80:") or seen.addrgenmode == ADDRGENMODE_NONE:
+        return False
+    return seen.addrgenmode != ADDRGENMODE_EUI64 or address.cidr == f"{link_local(link.mac or '')}/64"
 
 
 def _create(desired: Desired, draft: Draft, result: LinkPlan) -> None:
