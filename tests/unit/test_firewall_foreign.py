@@ -55,8 +55,10 @@ def test_a_network_is_let_through_where_forward_drops_after_those_who_are_shut_o
     comment = '-m comment --comment "netwright:web network"'
     assert foreign_rules("web", DOCKER_HOST, Intents(networks=(LAN,), restrictions=(restriction,))) == {
         DOCKER_USER4: (
-            "-p sctp -m conntrack --ctstate DNAT --ctorigdstport 99 --ctdir ORIGINAL"
-            ' -m comment --comment "netwright:web restriction" -j REJECT --reject-with icmp-port-unreachable',
+            (
+                "-p sctp -m conntrack --ctstate DNAT --ctorigdstport 99 --ctdir ORIGINAL"
+                ' -m comment --comment "netwright:web restriction" -j REJECT --reject-with icmp-port-unreachable'
+            ),
             f"-i br0 ! -o br0 {comment} -j ACCEPT",
             f"-o br0 -m conntrack --ctstate RELATED,ESTABLISHED {comment} -j ACCEPT",
             f"-o br0 -m conntrack --ctstate DNAT {comment} -j ACCEPT",
@@ -86,8 +88,10 @@ def test_a_publish_to_somebody_elses_network_is_let_through_by_what_it_translate
     inside = Publish(protocol="tcp", ports=(1, 1), target="172.30.0.10", target_ports=(1, 1))
     six = Publish(protocol="udp", ports=(53, 53), target="fd17::5", target_ports=(53, 53))
     assert foreign_rules("web", DOCKER_HOST, Intents(networks=(LAN,), publishes=(inside, TO_DOCKER, six)))[DOCKER_USER4][3:] == (
-        "-m conntrack --ctstate DNAT --ctproto 6 --ctreplsrc 172.17.0.5 --ctorigdstport 8000:8010 --ctreplsrcport 9000:9010"
-        ' -m comment --comment "netwright:web publish" -j ACCEPT',
+        (
+            "-m conntrack --ctstate DNAT --ctproto 6 --ctreplsrc 172.17.0.5 --ctorigdstport 8000:8010 --ctreplsrcport 9000:9010"
+            ' -m comment --comment "netwright:web publish" -j ACCEPT'
+        ),
     )
 
 
@@ -114,11 +118,15 @@ def test_a_chain_that_drops_is_named_with_its_rule_and_what_to_do() -> None:
     wall = Obstacle(family="inet", table="wall", chain="fwd", rule="policy drop")
     found = obstacles("web", ForwardFilter(obstacles=(wall,)), Intents(networks=(LAN,), publishes=(TO_DOCKER,)))
     assert found == [
-        "the chain fwd of the nft table inet wall drops what network br0 of web forwards, by `policy drop`, and no rule elsewhere can keep it from"
-        ' that; accept it there, with iifname "br0" accept and oifname "br0" ct state established,related accept, and ct status dnat accept for'
-        " published ports",
-        "the chain fwd of the nft table inet wall drops what web publishes to 172.17.0.5, by `policy drop`, and no rule elsewhere can keep it from"
-        " that; accept it there, with ct status dnat accept",
+        (
+            "the chain fwd of the nft table inet wall drops what network br0 of web forwards, by `policy drop`, and no rule elsewhere can keep it from"
+            ' that; accept it there, with iifname "br0" accept and oifname "br0" ct state established,related accept, and ct status dnat accept for'
+            " published ports"
+        ),
+        (
+            "the chain fwd of the nft table inet wall drops what web publishes to 172.17.0.5, by `policy drop`, and no rule elsewhere can keep it from"
+            " that; accept it there, with ct status dnat accept"
+        ),
     ]
 
 

@@ -95,7 +95,7 @@ table inet nw_web {
 	map published4 {
 		type inet_proto . inet_service . ipv4_addr . inet_service : verdict
 		elements = { 6 . 80 . 172.30.0.10 . 8080 : goto masquerade_it, 17 . 53 . 172.30.0.10 . 53 : goto hairpin_1,
-			     132 . 99 . 172.30.0.11 . 98 : accept }
+			132 . 99 . 172.30.0.11 . 98 : accept }
 	}
 	map published6 {
 		elements = { tcp . 80 . fd00::a . 8080 : accept }

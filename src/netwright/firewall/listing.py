@@ -15,7 +15,7 @@ _ASIDES = re.compile(r"\b(?:counter(?: packets \d+ bytes \d+)?|log(?: level \w+|
 _STOP = re.compile(r'drop|reject(?: with .*)?|xt target "(?:DROP|REJECT)"')
 _QUOTED = re.compile(r'"([^"]+)"')
 _SAVED_POLICY = re.compile(rf"^:{FORWARD} (?P<policy>\w+)", re.MULTILINE)
-_SAVED_COMMENT = re.compile(r' -m comment --comment (?:"[^"]*"|\S+)')
+_SAVED_COMMENT = re.compile(r' -m comment --comment (?:"(?:[^"\\]|\\.)*"|\S+)')
 _SAVED_STOP = re.compile(r"-j (?:DROP|REJECT(?: --reject-with \S+)?)")
 
 
