@@ -118,6 +118,12 @@ def check(layout: Layout) -> None:
         assert all(holder.frame.contains(label.frame) for label in holder.labels), holder
         for one, other in combinations([label.frame for label in holder.labels], 2):
             assert not one.overlaps(other), (one, other)
+    ends = [point for wire in layout.wires if wire.kind == "publish" for point in (wire.points[0], wire.points[-1])]
+    ends += [wire.points[0] for wire in layout.wires if wire.kind == "stub"]
+    for x, y in ends:
+        (box,) = (box for box in layout.boxes if box.frame.bottom == y and box.frame.x + 5 < x < box.frame.right - 5)
+        assert not any(tab.frame.x < x < tab.frame.right and tab.frame.bottom > y for tab in box.tabs), (x, box)
+    assert len(set(ends)) == len(ends)
     assert all(plug.frame.contains(plug.label.frame) for plug in layout.plugs)
     assert all(page.contains(frame) for frame in [*solids, *(frame for frame, _ in tabs)])
     assert all(page.contains(label.frame) for label in layout.heading)
