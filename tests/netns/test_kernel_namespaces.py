@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-import threading
+import sys
 from pathlib import Path
 
 import pytest
@@ -173,16 +173,31 @@ def test_a_container_that_does_not_run_is_not_there(host, kernel):
     assert list(kernel.observe([own])[own].links) == ["lo"]
 
 
-def test_many_namespaces_are_made_and_read_though_few_files_may_be_open(host, kernel):
-    refs = [named(f"many-{number}") for number in range(300)]
-    before = os.readlink("/proc/thread-self/ns/net")
-    do(kernel, *create(*refs))
-    assert set(kernel.observe(refs)) == set(refs)
-    assert set(visit(refs[:3], lambda ref: ref.name).values()) == {"many-0", "many-1", "many-2"}
-    do(kernel, *delete(*refs))
-    assert kernel.observe(refs) == {}
-    assert os.readlink("/proc/thread-self/ns/net") == before
-    assert threading.active_count() == 1
+MANY = """
+import os, threading
+from netwright.backends.netlink import NetlinkKernel
+from netwright.model.netns import named
+from netwright.model.operation import CreateNetns, DeleteNetns
+
+kernel = NetlinkKernel()
+refs = [named(f"many-{number}") for number in range(300)]
+before = os.readlink("/proc/thread-self/ns/net")
+kernel.execute([CreateNetns(netns=ref, why="test") for ref in refs], lambda _: None)
+assert set(kernel.observe(refs)) == set(refs)
+print(len(os.listdir("/proc/self/fd")) > 300)
+kernel.execute([DeleteNetns(netns=ref, why="test") for ref in refs], lambda _: None)
+assert kernel.observe(refs) == {}
+assert os.readlink("/proc/thread-self/ns/net") == before
+assert threading.active_count() == 1
+"""
+
+
+@pytest.mark.parametrize(
+    ("limits", "keeps_all"), [("520:520", False), ("290:1024", True)], ids=["those last used are kept", "the limit is raised"]
+)
+def test_many_namespaces_are_made_and_read_though_few_files_may_be_open(host, limits, keeps_all):
+    output = host.run("prlimit", f"--nofile={limits}", sys.executable, "-c", MANY)
+    assert output == f"{keeps_all}\n"
 
 
 def test_a_visit_skips_what_is_not_there_and_runs_in_each_of_the_others(host, kernel):

@@ -72,6 +72,11 @@ class Channel:
     def close(self) -> None:
         self._socket.close()
 
+    @property
+    def closed(self) -> bool:
+        """Also by itself, after an error that leaves answers behind."""
+        return self._socket.fileno() < 0
+
     def exchange(self, requests: Sequence[Request]) -> dict[int, Answer]:
         """Have all of them done, in order; what was refused, by position. One that is refused stops none behind it."""
         refused: dict[int, Answer] = {}

@@ -16,7 +16,7 @@ from netwright.backends.netlink.indexes import Indexes
 from netwright.backends.netlink.sockets import CHUNK, Sockets
 from netwright.backends.netlink.wording import phrase, refused
 from netwright.backends.netns import enter, in_thread, location
-from netwright.errors import KernelError
+from netwright.errors import BackendError, KernelError
 from netwright.model.netns import HOST, NetnsRef
 from netwright.model.operation import AnyOperation, CreateNetns, DeleteLink, DeleteNetns, MoveLink, SetSysctl
 from netwright.ports import OperationFailed
@@ -42,24 +42,32 @@ class Executor:
         position = 0
         for (sort, netns), group in groupby(self._operations, key=_lane):
             run = list(group)
-            if sort is CreateNetns:
-                self._create_namespaces(cast("list[CreateNetns]", run))
-            elif sort is DeleteNetns:
-                self._delete_namespaces(cast("list[DeleteNetns]", run))
-            elif sort is SetSysctl:
-                self._set_sysctls(cast("list[SetSysctl]", run))
-            elif sort is MoveLink:
-                for operation in cast("list[MoveLink]", run):
-                    self._move(operation)
-            elif netns is not None and (channel := self._channel(netns, position, run)) is not None:
-                if sort is DeleteLink:
-                    self._indexes.forget()
-                    delete_links(channel, cast("list[DeleteLink]", run), self._done)
-                else:
-                    Batch(netns, channel, self._indexes, self._done).run(cast("list[Local]", run))
-            else:
-                self._done(len(run))
+            try:
+                self._do(sort, netns, run, position)
+            except BackendError as error:
+                raise OperationFailed(run[0], error) from error
+            except OSError as error:
+                told = KernelError(error.errno or 0, f"could not {phrase(run[0])}: {error}")
+                raise OperationFailed(run[0], told) from error
             position += len(run)
+
+    def _do(self, sort: type[AnyOperation] | None, netns: NetnsRef | None, run: list[AnyOperation], position: int) -> None:
+        if sort is CreateNetns:
+            self._create_namespaces(cast("list[CreateNetns]", run))
+        elif sort is DeleteNetns:
+            self._delete_namespaces(cast("list[DeleteNetns]", run))
+        elif sort is SetSysctl:
+            self._set_sysctls(cast("list[SetSysctl]", run))
+        elif sort is MoveLink:
+            for operation in cast("list[MoveLink]", run):
+                self._move(operation)
+        elif netns is None or (channel := self._channel(netns, position, run)) is None:
+            self._done(len(run))
+        elif sort is DeleteLink:
+            self._indexes.forget()
+            delete_links(channel, cast("list[DeleteLink]", run), self._done)
+        else:
+            Batch(netns, channel, self._indexes, self._done).run(cast("list[Local]", run))
 
     def _channel(self, netns: NetnsRef, position: int, run: Sequence[AnyOperation]) -> Channel | None:
         """None where the namespace is gone, and with it what the run would remove."""

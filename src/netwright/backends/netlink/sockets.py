@@ -34,7 +34,7 @@ class Sockets:
         for netns in namespaces:
             now = identity(netns)
             kept = self._kept.pop(netns, None)
-            if kept is not None and kept[1] == now:
+            if kept is not None and kept[1] == now and not kept[0].closed:
                 self._kept[netns] = kept
                 found[netns] = kept[0]
                 continue
