@@ -146,7 +146,7 @@ def _take(ip: str, who: str, path: Path, net: Net, use: _Use, findings: Findings
     if there == (*net.path, "gateway"):
         hint = f"give {net.name} another gateway:, or none" if net.spec.gateway is None else None
         findings.add(path, f"{ip} is the gateway of {net.name}", hint, on=(there,))
-    elif there[:-2] != path[:-2]:  # twice at one interface was said already
+    elif there[:2] != path[:2] or "networks" in (there[2], path[2]):  # twice in one namespace was said already
         findings.add(path, f"{ip} is taken on {net.name}, by {holder}{findings.where(there)}", on=(there,))
 
 

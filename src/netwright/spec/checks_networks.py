@@ -46,21 +46,23 @@ def check_networks(topology: Topology, findings: Findings) -> None:
 
 def special(one: Subnet) -> str | None:
     """What the addresses of a prefix are, if no interface of a network can have them."""
+    if one.text.endswith("/0"):
+        return "every address there is"
     return next((what for prefix, what in _SPECIAL if one.overlaps(subnet(prefix))), None)
 
 
 def _subnets(net: Net, findings: Findings) -> None:
     for index, one in enumerate(net.subnets):
         what = special(one)
-        if one.first == 0 and one.text.endswith("/0"):
-            findings.add((*net.path, "subnets", index), f"{one.text} is every address there is, not a network's subnet")
-        elif what is not None:
+        if what is not None:
             findings.add((*net.path, "subnets", index), f"{one.text} cannot be a network's subnet: it has {what}")
 
 
 def _overlaps(topology: Topology, findings: Findings) -> None:
     """Prefixes nest or are apart: sorted, each can only be inside one that is still open."""
-    entries = [(one, (*net.path, "subnets", index)) for net in topology.nets.values() for index, one in enumerate(net.subnets)]
+    entries = [
+        (one, (*net.path, "subnets", index)) for net in topology.nets.values() for index, one in enumerate(net.subnets) if not special(one)
+    ]
     order = {path: place for place, (_, path) in enumerate(entries)}
     open_: list[tuple[Subnet, Path]] = []
     for one, path in sorted(entries, key=lambda entry: (entry[0].family, entry[0].first, -entry[0].last)):

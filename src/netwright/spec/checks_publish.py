@@ -217,7 +217,11 @@ def _forward(topology: Topology, findings: Findings) -> None:
             continue
         needs = [key for key in ("publish", "masquerade") if getattr(part, key)]
         if part.forward is False and needs:
-            findings.add((*site.path, "forward"), f"{' and '.join(needs)} need forwarding, which is turned off here", "leave out forward:")
+            findings.add(
+                (*site.path, "forward"),
+                f"{' and '.join(needs)} need{'s' * (len(needs) == 1)} forwarding, which is turned off here",
+                "leave out forward:",
+            )
         for keys in _FORWARD.values():
             for key in keys:
                 if part.sysctls.get(key) == "0" and (needs or part.forward):

@@ -61,6 +61,8 @@ class Findings:
         if self._left_out and (self.doubtful(path) or any(self.doubtful(other) for other in on)):
             return
         path = self.in_file(path)
+        while path and isinstance(path[-1], int) and path not in self._places:
+            path = path[:-1]  # one value, read as a list of it
         place = self._places.key(path) if at_key else None
         self.say(path, place or self._places.nearest(path), message, hint)
 

@@ -107,7 +107,7 @@ class NicSelector(Part):
     @model_validator(mode="after")
     def _one(self) -> NicSelector:
         if (self.mac is None) == (self.pci is None):
-            raise InvalidValue("a NIC is named by mac: or by pci:, one of them")
+            raise InvalidValue("a NIC is named by mac: or by pci:, not both" if self.mac else "a NIC is named by mac: or by pci:")
         return self
 
 
@@ -140,11 +140,14 @@ class InterfaceSpec(Part):
 
     @model_validator(mode="after")
     def _one_origin(self) -> InterfaceSpec:
-        if sum(x is not None for x in (self.network, self.nic, self.peer)) != 1:
+        said = [key for key in ("network", "nic", "peer") if getattr(self, key) is not None]
+        if not said:
             raise InvalidValue(
-                "an interface is one of network:, nic: and peer:",
+                "an interface needs network:, nic: or peer:",
                 hint="network: NAME puts it on a network, nic: NAME moves a NIC in, peer: joins it to another namespace",
             )
+        if len(said) > 1:
+            raise InvalidValue(f"{said[0]}: and {said[1]}: exclude each other: an interface is one or the other")
         if self.network is None:
             for key in ("address", "port", "default_route"):
                 if getattr(self, key) is not None:

@@ -84,7 +84,7 @@ def parse_listen(text: str) -> Listen:
     """Raises InvalidValue."""
     match = _LISTEN.fullmatch(text)
     if match is None:
-        raise InvalidValue(f"{text!r} is not [INTERFACE:|ADDRESS:|[IPV6]:]PORT[-PORT][/tcp|udp|sctp]")
+        raise InvalidValue(f"{text!r} is not [INTERFACE:|ADDRESS:|[IPV6]:]PORT[-PORT][/tcp|udp|sctp]", hint=_brackets(text))
     protocol = _protocol(match["protocol"])
     ports = parse_ports(match["ports"])
     if match["six"] is not None:
@@ -101,7 +101,7 @@ def parse_target(text: str) -> Target:
     """Raises InvalidValue."""
     match = _TARGET.fullmatch(text)
     if match is None:
-        raise InvalidValue(f"{text!r} is not NAME:PORT, ADDRESS:PORT or [IPV6]:PORT")
+        raise InvalidValue(f"{text!r} is not NAME:PORT, ADDRESS:PORT or [IPV6]:PORT", hint=_brackets(text))
     ports = parse_ports(match["ports"])
     if match["six"] is not None:
         return Target(ports, address=parse_ip(match["six"]))
@@ -130,3 +130,7 @@ def _protocol(text: str | None) -> str:
 
 def _looks_like_address(text: str) -> bool:
     return bool(re.fullmatch(r"[0-9.]+", text)) and "." in text
+
+
+def _brackets(text: str) -> str | None:
+    return "an IPv6 address stands in brackets, as in [fd00::1]:80" if text.count(":") > 1 and "[" not in text else None

@@ -11,7 +11,7 @@ from netwright.errors import InvalidValue
 from netwright.spec.fields import noun
 from netwright.spec.findings import Findings, listing
 from netwright.spec.places import Path
-from netwright.spec.schema import ContainerPublishSpec, Part, PublishSpec, Spec
+from netwright.spec.schema import ContainerPublishSpec, InterfaceSpec, Part, PublishSpec, Spec
 from netwright.spec.suggest import closest, did_you_mean
 
 _EXPECTED = {
@@ -24,6 +24,31 @@ _EXPECTED = {
     "list_type": "a list",
     "form": "a text or a mapping",
 }
+
+_ELSEWHERE = {
+    "driver_opts": ("options",),
+    "ipam": ("subnets",),
+    "ports": ("publish",),
+    "ipv4_address": ("address",),
+    "ipv6_address": ("address",),
+    "ip": ("address",),
+    "mac_address": ("mac",),
+    "macaddress": ("mac",),
+    "gateway": ("via",),
+    "gateway4": ("routes",),
+    "gateway6": ("routes",),
+    "device": ("dev",),
+    "interface": ("dev",),
+    "src": ("source",),
+    "container_name": ("docker",),
+    "dns": ("nameservers",),
+    "dns_search": ("search",),
+    "nat": ("masquerade",),
+    "snat": ("masquerade",),
+    "services": ("containers",),
+    "netns": ("namespaces", "namespace"),
+}
+"""What Compose, netplan and ip(8) call a thing, and what it is called here."""
 
 
 def report(errors: list[ErrorDetails], values: Any, findings: Findings) -> list[Path]:
@@ -83,12 +108,16 @@ def _sentence(error: ErrorDetails, path: Path) -> tuple[str, str | None]:
         expected = "a text or a mapping" if _part(path) is ContainerPublishSpec else _EXPECTED[kind]
         if isinstance(value, str) and _part(path) is PublishSpec:
             return f"{expected} is expected here, not a text", "the short form is for containers; here write {listen: PORT, to: NAME:PORT}"
-        return f"{expected} is expected here, not {noun(value)}", _type_hint(kind, value)
+        if value is None and _part(path) is InterfaceSpec:
+            return "nothing is said of this interface", "say what it is, e.g. {network: NAME}"
+        shown = value if kind == "int_type" and isinstance(value, float) else noun(value)
+        return f"{expected} is expected here, not {shown}", _type_hint(kind, value)
     if kind == "literal_error":
         choices = _choices(path)
-        close = closest(value, choices) if isinstance(value, str) else None
         shown = repr(value) if isinstance(value, str) else noun(value)
-        return f"{shown} is not one of {listing(choices)}", f"did you mean {close}?" if close else None
+        close = closest(value, choices) if isinstance(value, str) else None
+        known = f"one of {listing(choices)}" if len(choices) > 1 else "known here"
+        return f"{shown} is not {known}", f"did you mean {close}?" if close else None
     if kind == "greater_than_equal":
         return f"{value} is too small: at least {context['ge']}", None
     if kind == "less_than_equal":
@@ -105,7 +134,9 @@ def _unknown(path: Path) -> tuple[str, str | None]:
         return "not supported yet", "leave it out; a later release will know it"
     known = _keys(part)
     where = "at the top of the file" if not around else "here"
-    return f"the key {key!r} is not known {where}", did_you_mean(str(key), known, "keys known here")
+    elsewhere = next((ours for ours in _ELSEWHERE.get(str(key), ()) if ours in known), None)
+    hint = f"here it is called {elsewhere}" if elsewhere else did_you_mean(str(key), known, "keys known here")
+    return f"the key {key!r} is not known {where}", hint
 
 
 def _type_hint(kind: str, value: Any) -> str | None:
@@ -116,6 +147,8 @@ def _type_hint(kind: str, value: Any) -> str | None:
     if kind == "bool_type" and isinstance(value, str):
         yes, no = ("yes", "on", "true", "y"), ("no", "off", "false", "n")
         return "write true" if value.lower() in yes else "write false" if value.lower() in no else None
+    if value is None and kind in ("list_type", "dict_type", "model_type"):
+        return "leave out the key, or write " + ("[]" if kind == "list_type" else "{}")
     if kind == "list_type":
         return "write each element on a line of its own after `- `, or all of them in [ ]"
     return None
