@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from clients import fetch
 from docker_host import DockerHost
 
 import netwright
+from clients import fetch
 from netwright.errors import Refused
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "article.yaml"
