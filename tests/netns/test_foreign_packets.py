@@ -112,16 +112,16 @@ def test_what_the_host_publishes_reaches_a_container_on_dockers_bridge(host_netw
     network.serve("box", "172.17.0.5", 81, 82)
     publish = Publish(
         protocol="tcp",
-        ports=(9001, 9002),
+        ports=(81, 82),
         target="172.17.0.5",
         target_ports=(81, 82),
         target_subnet="172.17.0.0/16",
         sources=("10.0.0.0/16",),
     )
     apply(Intents(publishes=(publish,)))
-    assert ask("ext", "10.0.0.1", 9001) == "served 81 172.17.0.1"
-    assert ask("ext", "10.0.0.1", 9002) == "served 82 172.17.0.1"
-    assert ask("ext", "10.0.0.1", 9001, source="10.1.0.9") == "refused"
+    assert ask("ext", "10.0.0.1", 81) == "served 81 172.17.0.1"
+    assert ask("ext", "10.0.0.1", 82) == "served 82 172.17.0.1"
+    assert ask("ext", "10.0.0.1", 81, source="10.1.0.9") == "refused"
     run("ip", "-n", "ext", "route", "add", "172.17.0.0/16", "via", "10.0.0.1")
     assert ask("ext", "172.17.0.5", 81, seconds=0.5) == "silence"
 

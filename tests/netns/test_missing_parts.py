@@ -1,0 +1,56 @@
+"""A part of the system that is absent is named with its package, and only by what needs it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from firewall_net import run
+
+from netwright.backends import libnftables, xtables
+from netwright.backends.iptables import Iptables
+from netwright.backends.nft import Nft
+from netwright.errors import Missing
+from netwright.model.firewall import ForeignChain, ForeignRules, Table
+from netwright.model.netns import HOST
+from netwright.model.operation import ReplaceTable
+from netwright.ports import OperationFailed
+from own_host import away, new_network
+
+pytestmark = pytest.mark.netns
+
+DOCKER_USER = ForeignChain(4, "filter", "DOCKER-USER")
+
+
+@pytest.fixture(autouse=True)
+def fresh() -> Iterator[None]:
+    with away():
+        new_network()
+        yield
+
+
+@pytest.fixture
+def no_libnftables(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(libnftables, "SONAME", "libnftables-of-nobody.so.1")
+    libnftables._library.cache_clear()
+    yield
+    libnftables._library.cache_clear()
+
+
+@pytest.mark.usefixtures("no_libnftables")
+def test_without_libnftables_only_a_table_is_missed_and_the_package_is_named() -> None:
+    assert Nft().observe_tables({HOST: "nw_web"}) == {}
+    with pytest.raises(OperationFailed) as failure:
+        Nft().execute([ReplaceTable(netns=HOST, table=Table.of("nw_web", "", frozenset()), owner="web", why="a test")], lambda _: None)
+    assert isinstance(failure.value.cause, Missing)
+    assert failure.value.cause.hint == "install the package libnftables1 (Debian, Ubuntu)"
+
+
+def test_without_iptables_only_its_chains_are_missed_and_the_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert Iptables().observe_foreign({DOCKER_USER}, "web") == {DOCKER_USER: ForeignRules()}
+    run("iptables-nft", "-N", "DOCKER-USER")
+    monkeypatch.setattr(xtables, "_FOLDERS", "/nonexistent")
+    monkeypatch.setenv("PATH", "/nonexistent")
+    with pytest.raises(Missing, match="iptables-save is not there") as failure:
+        Iptables().observe_foreign({DOCKER_USER}, "web")
+    assert failure.value.hint == "install the package iptables"
