@@ -10,10 +10,13 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
+import signal
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from functools import cache
-from typing import TypeVar
+from types import FrameType
+from typing import Any, TypeVar
 
 from netwright.errors import KernelError
 from netwright.model.netns import HOST, NetnsRef
@@ -42,7 +45,10 @@ def unshare_network() -> None:
 
 
 def in_thread(function: Callable[[], T]) -> T:
-    """Run `function` in a thread that ends with it; its result or its exception is the caller's."""
+    """Run `function` in a thread that ends with it; its result or its exception is the caller's.
+
+    Ctrl-C is raised when the thread has ended, not before: whoever rolls back must not have somebody behind them who still makes things.
+    """
     result: list[T] = []
     failure: list[BaseException] = []
 
@@ -53,11 +59,38 @@ def in_thread(function: Callable[[], T]) -> T:
             failure.append(error)
 
     thread = threading.Thread(target=body, name="netwright-netns")
-    thread.start()
-    thread.join()
+    with _no_interruption():
+        thread.start()
+        thread.join()
     if failure:
         raise failure[0]
     return result[0]
+
+
+@contextmanager
+def _no_interruption() -> Iterator[None]:
+    """Signals that Python handles wait for the end of the body; then their handlers are called.
+
+    Not a mask, which the thread and what it starts would inherit; and an exception out of join() cannot be caught and join() called
+    again: in Python 3.11 the interrupted one takes a running thread for one that has ended (cpython issue 90882).
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: list[int] = []
+    handlers: dict[int, Callable[[int, FrameType | None], Any]] = {}
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        handler = signal.getsignal(number)
+        if callable(handler):
+            handlers[number] = handler
+            signal.signal(number, lambda number, _frame: came.append(number))
+    try:
+        yield
+    finally:
+        for heard, handler in handlers.items():
+            signal.signal(heard, handler)
+        for heard in came:
+            handlers[heard](heard, None)
 
 
 def location(netns: NetnsRef) -> str:
