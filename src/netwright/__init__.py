@@ -12,20 +12,50 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from netwright.api import (
         Document as Document,
+    )
+    from netwright.api import (
         Engine as Engine,
+    )
+    from netwright.api import (
         NetwrightError as NetwrightError,
+    )
+    from netwright.api import (
         Outcome as Outcome,
+    )
+    from netwright.api import (
         Plan as Plan,
+    )
+    from netwright.api import (
         Progress as Progress,
+    )
+    from netwright.api import (
         Silent as Silent,
+    )
+    from netwright.api import (
         StackStatus as StackStatus,
+    )
+    from netwright.api import (
         apply as apply,
+    )
+    from netwright.api import (
         destroy as destroy,
+    )
+    from netwright.api import (
         load as load,
+    )
+    from netwright.api import (
         open_engine as open_engine,
+    )
+    from netwright.api import (
         parse as parse,
+    )
+    from netwright.api import (
         plan as plan,
+    )
+    from netwright.api import (
         recover as recover,
+    )
+    from netwright.api import (
         status as status,
     )
 

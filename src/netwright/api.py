@@ -65,9 +65,7 @@ def plan(document: Document, *, state_folder: str | None = None) -> Plan:
         return engine.plan(document)
 
 
-def apply(
-    document: Document, *, wait: bool = True, confirm_seconds: float | None = None, state_folder: str | None = None
-) -> Outcome:
+def apply(document: Document, *, wait: bool = True, confirm_seconds: float | None = None, state_folder: str | None = None) -> Outcome:
     """Make the host match, verified and committed; or leave it as it was and raise."""
     with open_engine(state_folder=state_folder) as engine:
         return engine.apply(document, wait=wait, confirm_seconds=confirm_seconds)

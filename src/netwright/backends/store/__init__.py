@@ -161,7 +161,7 @@ class SqliteStore:
     def _transaction(self) -> Iterator[sqlite3.Connection]:
         with self._turn, self._explained():
             database = self._open(create=True)
-            assert database is not None  # noqa: S101 - create=True
+            assert database is not None
             database.execute("BEGIN IMMEDIATE")
             try:
                 yield database
