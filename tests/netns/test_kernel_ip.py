@@ -93,13 +93,18 @@ def test_an_addresss_lifetime_is_set_and_read(host, kernel):
     assert (8990 <= seen.valid_seconds <= 9000, 690 <= seen.preferred_seconds <= 700) == (True, True)
 
 
-def test_an_address_that_is_there_is_refused_and_named(kernel):
+def test_an_address_that_is_there_is_there_once(host, kernel):
     one = Address(dev="br-t", cidr="10.1.2.3/24")
     add(kernel, one)
+    add(kernel, one)
+    assert [entry["local"] for entry in host.ip("-4", "address", "show", "dev", "br-t")[0]["addr_info"]] == ["10.1.2.3"]
+
+
+def test_an_address_that_the_kernel_does_not_take_is_named(kernel):
     with pytest.raises(OperationFailed) as failure:
-        add(kernel, one)
-    assert failure.value.cause.errno == errno.EEXIST
-    assert str(failure.value).startswith("the kernel refused to add 10.1.2.3/24 to br-t in host: File exists")
+        add(kernel, Address(dev="gone0", cidr="10.1.2.3/24"))
+    assert failure.value.cause.errno == errno.ENODEV
+    assert "10.1.2.3/24 to gone0" in str(failure.value)
 
 
 def test_a_link_local_address_that_the_kernel_made_itself_is_no_obstacle(kernel):

@@ -140,7 +140,7 @@ CASES: list[tuple[AnyOperation, str, list[str]]] = [
     (
         AddAddress(netns=WEB, address=Address(dev="eth0", cidr="10.5.0.2/24"), why=WHY),
         "add address 10.5.0.2/24 on eth0 in web",
-        ["ip -n web address add 10.5.0.2/24 dev eth0"],
+        ["ip -n web address replace 10.5.0.2/24 dev eth0"],
     ),
     (
         AddAddress(
@@ -161,7 +161,7 @@ CASES: list[tuple[AnyOperation, str, list[str]]] = [
         "add address 10.9.0.1/32 peer 10.9.0.2/32 on enp3s0 on the host",
         [
             (
-                "ip address add 10.9.0.1 peer 10.9.0.2/32 broadcast 10.9.0.3 scope link label enp3s0:1 dev enp3s0"
+                "ip address replace 10.9.0.1 peer 10.9.0.2/32 broadcast 10.9.0.3 scope link label enp3s0:1 dev enp3s0"
                 " valid_lft 600 preferred_lft 300 noprefixroute"
             )
         ],
@@ -252,6 +252,14 @@ CASES: list[tuple[AnyOperation, str, list[str]]] = [
         RemoveFile(netns=WEB, name="hosts", why=WHY),
         "remove /etc/netns/web/hosts",
         ["rm -f /etc/netns/web/hosts", "rmdir --ignore-fail-on-non-empty /etc/netns/web"],
+    ),
+    (
+        RemoveFile(netns=HOST, name="hosts", why=WHY),
+        "remove the file hosts of the stack's namespaces",
+        [
+            "rm -f /etc/netns/.netwright/lab/hosts",
+            "rmdir --ignore-fail-on-non-empty /etc/netns/.netwright/lab /etc/netns/.netwright",
+        ],
     ),
     (
         CreateDockerNetwork(network=SHOP, why=WHY),

@@ -14,7 +14,17 @@ from jsonschema import Draft202012Validator
 
 from netwright.model.loan import NicLoan, SysctlLoan
 from netwright.model.netns import HOST, container
-from netwright.model.operation import AnyOperation, CreateLink, Plan, ReplaceTable, SetSysctl
+from netwright.model.operation import (
+    AddAddress,
+    AddRoute,
+    AnyOperation,
+    CreateLink,
+    Plan,
+    RemoveAddress,
+    RemoveRoute,
+    ReplaceTable,
+    SetSysctl,
+)
 from netwright.model.route import Address, Route
 from netwright.plan.commands import shell_commands
 from netwright.plan.document import operation_document, plan_document, plan_json_schema
@@ -88,6 +98,43 @@ def test_values_that_a_shell_would_read_stay_what_they_are():
     operation = SetSysctl(netns=WEB, key="net.ipv4.tcp_rmem", value=value, why=WHY)
     (command,) = shell_commands(Plan(stack="lab", operations=(operation,)))
     assert shlex.split(command) == ["ip", "netns", "exec", "web", "sysctl", "-q", "-w", f"net.ipv4.tcp_rmem={value}"]
+
+
+def test_what_the_kernel_takes_along_with_an_address_needs_no_second_removal():
+    """IPv4: a subnet's first address goes with the others of it, and the last one with the routes."""
+
+    def held(cidr: str) -> dict:
+        return {"netns": WEB, "address": Address(dev="eth0", cidr=cidr), "why": WHY}
+
+    four, six = Route(to="0.0.0.0/0", via="10.5.0.1", dev="eth0"), Route(to="::/0", via="fd00:5::1", dev="eth0")
+    plan = Plan(
+        stack="lab",
+        operations=(
+            AddAddress(**held("10.5.0.4/24")),
+            RemoveAddress(**held("10.5.0.2/24")),
+            RemoveAddress(**held("10.5.0.3/24")),
+            RemoveAddress(**held("fd00:5::3/64")),
+            AddAddress(**held("10.5.0.4/24")),
+            RemoveRoute(netns=WEB, route=four, why=WHY),
+            AddRoute(netns=WEB, route=four, why=WHY),
+            RemoveRoute(netns=WEB, route=six, why=WHY),
+            AddRoute(netns=WEB, route=six, why=WHY),
+            RemoveRoute(netns=WEB, route=four, why=WHY),
+            AddRoute(netns=HOST, route=four, why=WHY),
+        ),
+    )
+    assert shell_commands(plan) == [
+        "ip -n web address add 10.5.0.4/24 dev eth0",
+        "ip -n web address delete 10.5.0.2/24 dev eth0",
+        "ip -n web address flush dev eth0 to 10.5.0.3/32",
+        "ip -n web -6 address delete fd00:5::3/64 dev eth0",
+        "ip -n web address replace 10.5.0.4/24 dev eth0",
+        "ip -n web route replace default via 10.5.0.1 dev eth0 proto 78",
+        "ip -n web -6 route delete default via fd00:5::1 dev eth0 proto 78",
+        "ip -n web -6 route add default via fd00:5::1 dev eth0 proto 78",
+        "ip -n web route delete default via 10.5.0.1 dev eth0 proto 78",
+        "ip route add default via 10.5.0.1 dev eth0 proto 78",
+    ]
 
 
 def test_every_operation_has_a_document_that_the_schema_takes():

@@ -43,7 +43,8 @@ namespaces:
 
 def after(text: str) -> State:
     """The host once `text` is applied: what a kernel would show, as far as the planner looks."""
-    namespaces = reached(resolved(text).desired)
+    desired = resolved(text).desired
+    namespaces = reached(desired)
     there = host()
     lo = there.links["lo"]
     wanted = namespaces[HOST]
@@ -54,7 +55,7 @@ def after(text: str) -> State:
             for name, x in namespace.links.items()
         }
         namespaces[ref] = replace(namespace, links=filled)
-    return State(namespaces=namespaces)
+    return State(namespaces=namespaces, files=desired.state.files)
 
 
 def test_a_network_with_one_endpoint_in_order_and_with_reasons() -> None:
@@ -126,7 +127,7 @@ def test_an_address_that_somebody_else_added_is_left_alone() -> None:
     here = observed.namespaces[named("a")]
     theirs = here.addresses | {Address(dev="eth0", cidr="203.0.113.5/32")}
     namespaces = {**observed.namespaces, named("a"): replace(here, addresses=theirs)}
-    assert planned(LAB, State(namespaces=namespaces), before=LAB).operations == ()
+    assert planned(LAB, replace(observed, namespaces=namespaces), before=LAB).operations == ()
 
 
 def test_a_bridge_that_must_be_made_anew_gets_its_ports_back() -> None:
@@ -134,7 +135,7 @@ def test_a_bridge_that_must_be_made_anew_gets_its_ports_back() -> None:
     there = observed.namespaces[HOST]
     wrong = Veth(name="br7", alias="netwright:lab", up=True, mtu=1500, mac="02:00:00:00:00:aa", master="", peer=LinkKey(HOST, "zz"))
     namespaces = {**observed.namespaces, HOST: replace(there, links={**there.links, "br7": wrong})}
-    operations = planned(LAB, State(namespaces=namespaces), before=LAB).operations
+    operations = planned(LAB, replace(observed, namespaces=namespaces), before=LAB).operations
     assert DeleteLink(netns=HOST, name="br7", why="it is a veth, and shall be a bridge") in operations
     assert any(isinstance(o, CreateLink) and isinstance(o.link, Bridge) for o in operations)
     (released,) = (o for o in operations if isinstance(o, ChangeLink) and o.link.name == "a7")
@@ -147,7 +148,7 @@ def test_a_veth_whose_other_end_is_elsewhere_is_made_anew_at_both_ends() -> None
     there = observed.namespaces[HOST]
     astray = replace(there.links["a7"], peer=LinkKey(named("elsewhere"), "eth0"))
     namespaces = {**observed.namespaces, HOST: replace(there, links={**there.links, "a7": astray})}
-    operations = planned(LAB, State(namespaces=namespaces), before=LAB).operations
+    operations = planned(LAB, replace(observed, namespaces=namespaces), before=LAB).operations
     assert DeleteLink(netns=HOST, name="a7", why="peer cannot change on a living link") in operations
 
 

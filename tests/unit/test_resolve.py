@@ -87,16 +87,16 @@ namespaces:
 
 def test_names_are_kept_once_for_the_whole_stack() -> None:
     desired = resolved(LAB).desired.state
-    assert desired.namespaces[HOST].files["hosts"] == (
+    assert desired.files[HOST]["hosts"] == (
         "# netwright:lab\n127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n"
         "10.5.0.3\ta a.lab\nfd00:5::2\ta a.lab\n10.5.0.2\tb b.lab\nfd00:5::3\tb b.lab\n"
     )
-    assert desired.namespaces[named("a")].files == {"hosts": "-> the stack's\n"}
+    assert desired.files[named("a")] == {"hosts": "-> the stack's\n"}
 
 
 def test_nameservers_make_a_resolv_conf() -> None:
     text = LAB.replace("a: {interfaces", "a: {nameservers: [10.5.0.53], search: [lab.example], interfaces")
-    files = resolved(text).desired.state.namespaces[named("a")].files
+    files = resolved(text).desired.state.files[named("a")]
     assert files["resolv.conf"] == "# netwright:lab\nnameserver 10.5.0.53\nsearch lab.example\n"
 
 

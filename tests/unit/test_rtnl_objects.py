@@ -50,7 +50,7 @@ def read_routes(body):
 def test_an_ipv4_address_in_bytes():
     request = address.add(Address(dev="eth0", cidr="10.1.2.3/8", broadcast="10.255.255.255", label="eth0:a"), 4)
     assert request.type == 20
-    assert request.flags == 0x600
+    assert request.flags == 0x500
     assert request.body == (
         b"\x02\x08\x00\x00\x04\x00\x00\x00"
         b"\x08\x00\x02\x00\x0a\x01\x02\x03\x08\x00\x01\x00\x0a\x01\x02\x03"
@@ -71,11 +71,6 @@ def test_a_point_to_point_address_has_its_other_end_in_ifa_address():
     header, attrs = witness(ifaddrmsg, address.add(Address(dev="eth0", cidr="10.0.0.1/32", peer="10.0.0.2/32"), 4))
     assert header["prefixlen"] == 32
     assert (attrs["IFA_LOCAL"], attrs["IFA_ADDRESS"]) == ("10.0.0.1", "10.0.0.2")
-
-
-def test_an_ipv6_link_local_address_may_be_there_already():
-    assert address.add(Address(dev="eth0", cidr="fe80::1/64", scope=253), 4).flags == 0x500
-    assert address.add(Address(dev="eth0", cidr="169.254.0.1/16", scope=253), 4).flags == 0x600
 
 
 def test_what_pyroute2_writes_of_an_address_is_read():

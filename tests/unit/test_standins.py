@@ -99,7 +99,22 @@ def test_dockers_own_settings_are_left_out_and_its_bridge_name_kept() -> None:
             labels: {who: us}
             internal: true
     """)
-    assert written(sandboxed) == {"networks": {"d": {"subnets": ["192.0.2.0/24", "fd00:7::/64"], "internal": True, "bridge": "dk7"}}}
+    assert written(sandboxed) == {
+        "networks": {"d": {"subnets": ["192.0.2.0/24", "fd00:7::/64"], "internal": True, "bridge": "dk7"}},
+        "host": {"sysctls": {"net.ipv6.conf.default.accept_dad": "0"}},
+    }
+
+
+def test_ipv6_addresses_need_not_wait_for_their_check_unless_the_file_says_so() -> None:
+    sandboxed = stood_in("""\
+        namespaces:
+          a: {interfaces: {p0: {peer: {namespace: b, interface: p0}, addresses: ["fd00:7::1/64"]}}}
+          b: {sysctls: {net.ipv6.conf.default.accept_dad: 2}}
+    """)
+    assert {name: part["sysctls"] for name, part in written(sandboxed)["namespaces"].items()} == {
+        "a": {"net.ipv6.conf.default.accept_dad": "0"},
+        "b": {"net.ipv6.conf.default.accept_dad": "2"},
+    }
 
 
 def test_external_parts_are_made_and_a_subnet_is_found_around_the_addresses_that_are_stated() -> None:

@@ -53,15 +53,17 @@ class FakeWorld:
     def __init__(self, host: Namespace, *, loopback: Callable[[], Link]) -> None:
         self._loopback = loopback
         self.namespaces: dict[NetnsRef, Namespace] = {HOST: replace(host, sysctls={**_BIRTH, **host.sysctls})}
+        self.files: dict[NetnsRef, dict[str, str]] = {}
         self.executed: list[AnyOperation] = []
         self.fail_at: int | None = None
 
     def observe(self, scope: Scope) -> State:
         """As the real one: what does not exist is absent."""
-        refs = scope.namespaces | scope.files | {*scope.sysctls, *scope.tables}
+        refs = scope.namespaces | {*scope.sysctls, *scope.tables} | (frozenset({HOST}) if scope.foreign else frozenset())
         if scope.every_named:
             refs |= {ref for ref in self.namespaces if ref.kind is NetnsKind.NAMED}
-        return State(namespaces={ref: self._owned(self.namespaces[ref]) for ref in refs if ref in self.namespaces})
+        namespaces = {ref: self._owned(self.namespaces[ref]) for ref in refs if ref in self.namespaces}
+        return State(namespaces=namespaces, files={ref: self.files[ref] for ref in scope.files if self.files.get(ref)})
 
     def execute(self, operations: Sequence[AnyOperation], done: Callable[[int], None]) -> None:
         """One by one. Raises OperationFailed."""
@@ -173,11 +175,9 @@ class FakeWorld:
             case SetForeignRules(netns=ref, chain=chain, new=new):
                 self.namespaces[ref] = replace(self._at(ref), foreign={**self._at(ref).foreign, chain: ForeignRules(rules=new)})
             case WriteFile(netns=ref, name=name, content=content):
-                self.namespaces[ref] = replace(self._at(ref), files={**self._at(ref).files, name: content})
+                self.files[ref] = {**self.files.get(ref, {}), name: content}
             case RemoveFile(netns=ref, name=name):
-                if ref in self.namespaces:
-                    files = {n: c for n, c in self._at(ref).files.items() if n != name}
-                    self.namespaces[ref] = replace(self._at(ref), files=files)
+                self.files[ref] = {n: c for n, c in self.files.get(ref, {}).items() if n != name}
             case FlushConntrack():
                 pass
             case _:

@@ -27,6 +27,8 @@ OWN = "/proc/thread-self/ns/net"
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
+INTERRUPTIONS: tuple[int, ...] = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
 T = TypeVar("T")
 
 
@@ -79,7 +81,7 @@ def _no_interruption() -> Iterator[None]:
         return
     came: list[int] = []
     handlers: dict[int, Callable[[int, FrameType | None], Any]] = {}
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in INTERRUPTIONS:
         handler = signal.getsignal(number)
         if callable(handler):
             handlers[number] = handler

@@ -74,8 +74,6 @@ class LiveWorld:
             details.setdefault(ref, {})["sysctls"] = values
         for ref, table in self.tables.observe_tables(scope.tables).items() if scope.tables else ():
             details.setdefault(ref, {})["table"] = table
-        for ref, files in self.files.observe(scope.files, scope.stack).items() if scope.files else ():
-            details.setdefault(ref, {})["files"] = files
         if scope.foreign:
             details.setdefault(HOST, {})["foreign"] = self.chains.observe_foreign(scope.foreign, scope.stack)
         for ref, found in details.items():
@@ -84,6 +82,7 @@ class LiveWorld:
             namespaces=namespaces,
             docker=self.docker.observe() if scope.docker else None,
             forward=self.tables.observe_forward() if scope.forward else None,
+            files=self.files.observe(scope.files, scope.stack) if scope.files else {},
         )
 
     def execute(self, operations: Sequence[AnyOperation], done: Callable[[int], None]) -> None:

@@ -74,7 +74,9 @@ def look_closer(world: World, first: State, desired: Desired) -> State:
             sysctls=sysctls,
             tables=tables,
             foreign=FOREIGN_CHAINS if host_foreign or first.forward is not None or remembered is None else frozenset(),
-            files=frozenset(ref for ref in refs if ref.kind is not NetnsKind.CONTAINER),
+            files=frozenset(
+                ref for ref in {*refs, *desired.state.files, *desired.earlier.files} if ref.kind is not NetnsKind.CONTAINER
+            ),
             stack=desired.stack,
         )
     )
@@ -82,6 +84,6 @@ def look_closer(world: World, first: State, desired: Desired) -> State:
     for ref, details in closer.namespaces.items():
         if ref in namespaces:
             namespaces[ref] = replace(
-                namespaces[ref], sysctls=details.sysctls, table=details.table, foreign=details.foreign, files=details.files
+                namespaces[ref], sysctls=details.sysctls, table=details.table, foreign=details.foreign
             )
-    return replace(first, namespaces=namespaces)
+    return replace(first, namespaces=namespaces, files=closer.files)

@@ -35,8 +35,6 @@ class Namespace:
     """Our table of this stack. Desired None: none of ours shall be there."""
     foreign: Mapping[ForeignChain, ForeignRules] = field(default_factory=dict)
     """Our marked rules in chains of others (the host's only)."""
-    files: Mapping[str, str] = field(default_factory=dict)
-    """`hosts` and `resolv.conf` below /etc/netns/NAME (named namespaces only): name → content."""
 
     @property
     def shared(self) -> bool:
@@ -52,6 +50,8 @@ class State:
     docker: DockerState | None = None
     forward: ForwardFilter | None = None
     """Observed only."""
+    files: Mapping[NetnsRef, Mapping[str, str]] = field(default_factory=dict)
+    """`hosts` and `resolv.conf` below /etc/netns/NAME: name → content. They can outlive their namespace."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

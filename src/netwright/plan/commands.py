@@ -37,7 +37,7 @@ from netwright.model.operation import (
     SetSysctl,
     WriteFile,
 )
-from netwright.plan.ip_commands import address, change_link, create_link, move_link, route, rule
+from netwright.plan.ip_commands import address, change_link, create_link, flush, move_link, route, rule
 from netwright.plan.shell import here_document, inside, ip, line
 
 _FILES = "/etc/netns"
@@ -48,7 +48,36 @@ def shell_commands(plan: Plan) -> list[str]:
 
     For a POSIX shell in the namespace that Netwright runs in.
     """
-    return [command for operation in plan.operations for command in commands_of(operation, plan.stack)]
+    commands: list[str] = []
+    shaken: set[tuple[NetnsRef, str]] = set()
+    replaced = False
+    for place, operation in enumerate(plan.operations):
+        following = plan.operations[place + 1] if place + 1 < len(plan.operations) else None
+        match operation:
+            case AddAddress(netns=netns, address=wanted) if (netns, wanted.dev) in shaken:
+                commands.append(address(netns, "replace", wanted))
+            case RemoveAddress(netns=netns, address=unwanted):
+                # IPv4 drops the other addresses of a subnet with its first one, and routes with the last address.
+                gone = (netns, unwanted.dev) in shaken and family(unwanted.cidr) == 4
+                commands += [flush(netns, unwanted)] if gone else commands_of(operation, plan.stack)
+                shaken.add((netns, unwanted.dev))
+            case RemoveRoute() if _is_replaced(operation, following):
+                replaced = True
+                continue
+            case AddRoute(netns=netns, route=wanted) if replaced:
+                commands.append(route(netns, "replace", wanted))
+            case _:
+                commands += commands_of(operation, plan.stack)
+        replaced = False
+    return commands
+
+
+def _is_replaced(operation: RemoveRoute, following: AnyOperation | None) -> bool:
+    """IPv4 has one route for each destination, metric and table; the old one may be gone already with an address."""
+    if not isinstance(following, AddRoute) or following.netns != operation.netns or family(operation.route.to) == 6:
+        return False
+    old, new = operation.route, following.route
+    return (old.to, old.table, old.metric or 0) == (new.to, new.table, new.metric or 0)
 
 
 def commands_of(operation: AnyOperation, stack: str) -> list[str]:
@@ -67,7 +96,7 @@ def commands_of(operation: AnyOperation, stack: str) -> list[str]:
         case MoveLink():
             return move_link(operation)
         case AddAddress(netns=netns, address=wanted):
-            return [address(netns, "add", wanted)]
+            return [address(netns, "replace", wanted)]
         case RemoveAddress(netns=netns, address=unwanted):
             return [address(netns, "delete", unwanted)]
         case AddRoute(netns=netns, route=wanted):
@@ -94,7 +123,7 @@ def commands_of(operation: AnyOperation, stack: str) -> list[str]:
         case WriteFile(netns=netns, name=name, content=content):
             return _write(_folder(netns, stack), name, content, stack)
         case RemoveFile(netns=netns, name=name):
-            return _remove(_folder(netns, stack), name)
+            return _remove(netns, stack, name)
         case CreateDockerNetwork(network=network):
             return [line(_docker_network(network))]
         case RemoveDockerNetwork(name=name):
@@ -144,8 +173,10 @@ def _write(folder: str, name: str, content: str, stack: str) -> list[str]:
     return [made, here_document(f"cat >{shlex.quote(path)}", content)]
 
 
-def _remove(folder: str, name: str) -> list[str]:
-    return [line(("rm", "-f", f"{folder}/{name}")), line(("rmdir", "--ignore-fail-on-non-empty", folder))]
+def _remove(netns: NetnsRef, stack: str, name: str) -> list[str]:
+    folder = _folder(netns, stack)
+    folders = [folder, f"{_FILES}/{SHARED_FOLDER}"] if netns == HOST else [folder]
+    return [line(("rm", "-f", f"{folder}/{name}")), line(("rmdir", "--ignore-fail-on-non-empty", *folders))]
 
 
 def _docker_network(network: DockerNetwork) -> list[str]:

@@ -69,12 +69,11 @@ def move_link(operation: MoveLink) -> list[str]:
 
 
 def address(netns: NetnsRef, verb: str, wanted: Address) -> str:
-    """`verb` is add or delete."""
-    # The kernel makes IPv6's link-local addresses by itself, at any time.
-    automatic = verb == "add" and wanted.scope == SCOPE_LINK and family(wanted.cidr) == 6
-    words = ["address", "replace" if automatic else verb]
+    """`verb` is replace or delete."""
+    words = ["address", verb]
+    whole = verb != "delete"
     words += [ip_of(wanted.cidr), "peer", wanted.peer] if wanted.peer else [wanted.cidr]
-    if verb == "add":
+    if whole:
         if wanted.broadcast:
             words += ["broadcast", wanted.broadcast]
         # ip(8) gives an address of 127.0.0.0/8 the scope host unless told otherwise.
@@ -83,15 +82,20 @@ def address(netns: NetnsRef, verb: str, wanted: Address) -> str:
         if wanted.label:
             words += ["label", wanted.label]
     words += ["dev", wanted.dev]
-    if verb == "add":
+    if whole:
         if (wanted.valid_seconds, wanted.preferred_seconds) != (FOREVER, FOREVER):
             words += ["valid_lft", _seconds(wanted.valid_seconds), "preferred_lft", _seconds(wanted.preferred_seconds)]
         words += [word for bit, word in _FLAGS.items() if wanted.flags & bit]
     return ip(netns, *words, family=family(wanted.cidr))
 
 
+def flush(netns: NetnsRef, unwanted: Address) -> str:
+    """Remove it if it is still there."""
+    return ip(netns, "address", "flush", "dev", unwanted.dev, "to", f"{ip_of(unwanted.cidr)}/32")
+
+
 def route(netns: NetnsRef, verb: str, wanted: Route) -> str:
-    """`verb` is add or delete."""
+    """`verb` is add, replace or delete."""
     words = ["route", verb]
     if wanted.kind != "unicast":
         words.append(wanted.kind)

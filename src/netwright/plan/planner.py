@@ -30,7 +30,6 @@ def plan(desired: Desired, observed: State) -> Plan:
         wanted = desired.state.namespaces.get(ref, Namespace(ref=ref))
         there = observed.namespaces.get(ref)
         earlier = desired.earlier.namespaces.get(ref, Namespace(ref=ref))
-        plan_files(wanted, there, doomed=ref in doomed, draft=draft)
         if ref in doomed:
             draft.add(Step.DELETE_NETNS, DeleteNetns(netns=ref, why="in the file no more"))
             continue
@@ -50,6 +49,7 @@ def plan(desired: Desired, observed: State) -> Plan:
         plan_table(desired, wanted, there, doomed=False, draft=draft)
         if ref == HOST:
             plan_foreign(wanted, there, draft)
+    plan_files(desired, observed, doomed, draft)
     if draft.refused:
         raise Refused("\n".join(dict.fromkeys(draft.refused)), hint=None)
     return draft.plan(desired.waiting)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from netwright.model.firewall import ForeignRules, Table
 from netwright.model.link import LinkKey
 from netwright.model.loan import SysctlLoan
+from netwright.model.netns import NetnsRef
 from netwright.model.operation import (
     DeleteTable,
     FlushConntrack,
@@ -14,7 +15,7 @@ from netwright.model.operation import (
     SetSysctl,
     WriteFile,
 )
-from netwright.model.state import Desired, Namespace
+from netwright.model.state import Desired, Namespace, State
 from netwright.plan.draft import Draft, Step
 from netwright.plan.links import LinkPlan
 from netwright.plan.sentence import place
@@ -129,14 +130,15 @@ def _why_foreign(want: ForeignRules, have: ForeignRules) -> str:
     return "what they let through has changed" if want.rules != have.rules else "another's rule stands before them"
 
 
-def plan_files(wanted: Namespace, there: Namespace | None, *, doomed: bool, draft: Draft) -> None:
-    """/etc/netns/NAME: what is ours there."""
-    observed = there.files if there else {}
-    for name, content in wanted.files.items() if not doomed else ():
-        have = observed.get(name)
-        if have != content:
-            why = "so that names are found" if have is None else "not as it should be"
-            draft.add(Step.NAME, WriteFile(netns=wanted.ref, name=name, content=content, why=why))
-    for name in sorted(observed):
-        if doomed or name not in wanted.files:
-            draft.add(Step.DELETE_FILES, RemoveFile(netns=wanted.ref, name=name, why="in the file no more"))
+def plan_files(desired: Desired, observed: State, doomed: frozenset[NetnsRef], draft: Draft) -> None:
+    """/etc/netns/NAME: what is ours there, also where the namespace itself is gone."""
+    for ref in dict.fromkeys([*desired.state.files, *observed.files]):
+        wanted = desired.state.files.get(ref, {}) if ref not in doomed else {}
+        there = observed.files.get(ref, {})
+        for name, content in wanted.items():
+            have = there.get(name)
+            if have != content:
+                why = "so that names are found" if have is None else "not as it should be"
+                draft.add(Step.NAME, WriteFile(netns=ref, name=name, content=content, why=why))
+        for name in sorted(there.keys() - wanted.keys()):
+            draft.add(Step.DELETE_FILES, RemoveFile(netns=ref, name=name, why="in the file no more"))

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from netwright.errors import Problem
+from netwright.errors import InvalidValue, Problem
 from netwright.firewall.compiler import compile_table
 from netwright.firewall.foreign import foreign_rules, obstacles
 from netwright.firewall.intents import BridgeNetwork, Intents
 from netwright.model.address import family
 from netwright.model.docker import Attachment, DockerNetwork
-from netwright.model.firewall import ForeignChain, ForeignRules, ForwardFilter
+from netwright.model.firewall import ForeignChain, ForeignRules, ForwardFilter, Table
 from netwright.model.names import SHARED_FILE
 from netwright.model.netns import HOST, NetnsRef
 from netwright.model.state import Desired, Namespace, State
@@ -49,27 +49,22 @@ def resolve(document: Document, facts: Facts) -> Resolved:
     problems += overlaps(document, networks, facts)
 
     intents = _intents(holding, networks, published)
-    namespaces = _namespaces(document, holding, networks, endpoints, links, published, intents)
+    namespaces = _namespaces(document, holding, networks, endpoints, links, published, intents, problems)
     forward = facts.observed.forward or ForwardFilter()
     host = namespaces.get(HOST, Namespace(ref=HOST))
-    namespaces[HOST] = replace(
-        host,
-        foreign=_foreign(document.spec.name, forward, intents.get(HOST, Intents())),
-        files={"hosts": hosts_file(document, endpoints, facts)} if _any_owned(holding) else {},
-    )
+    namespaces[HOST] = replace(host, foreign=_foreign(document.spec.name, forward, intents.get(HOST, Intents())))
+    files = {holder.netns: _files(document, holder) for holder in holding if holder.owned}
+    if files:
+        files[HOST] = {"hosts": hosts_file(document, endpoints, facts)}
     desired = Desired(
         stack=document.spec.name,
-        state=State(namespaces=namespaces),
+        state=State(namespaces=namespaces, files=files),
         docker_networks=_docker_networks(document, networks, endpoints),
         attachments=_attachments(document, networks, facts, waiting),
         waiting=tuple(dict.fromkeys(waiting)),
     )
     refused = tuple(obstacles(document.spec.name, forward, intents.get(HOST, Intents())))
     return Resolved(desired=desired, leases=leases, problems=tuple(problems), refused=refused)
-
-
-def _any_owned(holding: list[Holder]) -> bool:
-    return any(holder.owned for holder in holding)
 
 
 def _intents(holding: list[Holder], networks: dict[str, Network], published: Published) -> dict[NetnsRef, Intents]:
@@ -102,6 +97,7 @@ def _namespaces(
     links: Links,
     published: Published,
     intents: dict[NetnsRef, Intents],
+    problems: list[Problem],
 ) -> dict[NetnsRef, Namespace]:
     addresses = resolve_addresses(endpoints, networks)
     routes = resolve_routes(holding, endpoints)
@@ -129,10 +125,17 @@ def _namespaces(
             routes=frozenset(routes.get(ref, set()) | published.routes.get(ref, set())),
             rules=frozenset(published.rules.get(ref, ())),
             sysctls=_sysctls(holder, families, gateways, published, interfaces.get(ref, [])) if holder is not None else {},
-            table=compile_table(document.spec.name, intents[ref]) if ref in intents else None,
-            files=_files(document, holder) if holder is not None and holder.owned else {},
+            table=_table(document, holder, intents[ref], problems) if holder is not None else None,
         )
     return result
+
+
+def _table(document: Document, holder: Holder, intents: Intents, problems: list[Problem]) -> Table | None:
+    try:
+        return compile_table(document.spec.name, intents)
+    except InvalidValue as error:
+        problems.append(document.problem((*holder.path, "publish"), str(error), error.hint))
+        return None
 
 
 def _sysctls(

@@ -32,10 +32,12 @@ def transition(
     """
     earlier: dict[NetnsRef, Namespace] = {}
     networks: dict[str, DockerNetwork] = {}
+    files: dict[NetnsRef, Mapping[str, str]] = {}
     for desired in before:
         for ref, namespace in desired.state.namespaces.items():
             earlier[ref] = _merged(earlier[ref], namespace) if ref in earlier else namespace
         networks.update(desired.docker_networks)
+        files.update(desired.state.files)
     namespaces = dict(target.state.namespaces)
     for loan in facts.nic_loans:
         if not _still_wanted(loan, target) and (back := give_back(loan, target.stack, facts)) is not None:
@@ -47,8 +49,8 @@ def transition(
             namespaces[sysctl.netns] = replace(place, sysctls={**place.sysctls, sysctl.key: sysctl.value})
     return replace(
         target,
-        state=State(namespaces=namespaces),
-        earlier=State(namespaces=earlier, docker=DockerState(networks=networks)),
+        state=replace(target.state, namespaces=namespaces),
+        earlier=State(namespaces=earlier, files=files, docker=DockerState(networks=networks)),
         earlier_attachments=facts.connections,
         claims=claims,
         nic_loans=facts.nic_loans,
@@ -113,5 +115,4 @@ def _merged(one: Namespace, two: Namespace) -> Namespace:
         sysctls={**one.sysctls, **two.sysctls},
         table=one.table or two.table,
         foreign={**one.foreign, **two.foreign},
-        files={**one.files, **two.files},
     )

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from struct import Struct
 from struct import error as StructError  # noqa: N812 - a class under its role
 
-from netwright.model.route import FOREVER, SCOPE_LINK, Address
+from netwright.model.route import FOREVER, Address
 from netwright.rtnl import attribute, ip
 from netwright.rtnl.attribute import Malformed, as_text, as_u32, raw, text, u32
 from netwright.rtnl.constants import (
@@ -25,7 +25,6 @@ from netwright.rtnl.constants import (
     IFA_LOCAL,
     NLM_F_CREATE,
     NLM_F_DUMP,
-    NLM_F_EXCL,
     NLM_F_REPLACE,
     RTM_DELADDR,
     RTM_GETADDR,
@@ -43,8 +42,8 @@ _SETTABLE = IFA_F_NODAD | IFA_F_HOMEADDRESS | IFA_F_MANAGETEMPADDR | IFA_F_NOPRE
 
 
 def add(address: Address, index: int) -> Request:
-    """Add it to the link. EEXIST where it is there, but for IPv6's link-local ones: the kernel makes those by itself, at any time."""
-    family, body = _body(address, index)
+    """Add it to the link, or set the lifetimes of one that is there: whether the kernel took it away with a primary is not foreseen."""
+    _, body = _body(address, index)
     if address.label is not None:
         body += text(IFA_LABEL, address.label)
     if address.broadcast is not None:
@@ -53,8 +52,7 @@ def add(address: Address, index: int) -> Request:
         body += u32(IFA_FLAGS, address.flags)
     if (address.valid_seconds, address.preferred_seconds) != (FOREVER, FOREVER):
         body += raw(IFA_CACHEINFO, _CACHEINFO.pack(address.preferred_seconds, address.valid_seconds, 0, 0))
-    automatic = family == AF_INET6 and address.scope == SCOPE_LINK
-    return Request(RTM_NEWADDR, NLM_F_CREATE | (NLM_F_REPLACE if automatic else NLM_F_EXCL), body)
+    return Request(RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, body)
 
 
 def remove(address: Address, index: int) -> Request:
