@@ -158,22 +158,26 @@ def _preserve(one: _Published, topology: Topology, findings: Findings) -> None:
 
 
 def _conflicts(published: list[_Published], findings: Findings) -> None:
-    """A sweep over the ports of each namespace and protocol: only what is still open can overlap."""
+    """A sweep over the ports of each namespace and protocol: only what is still open can overlap. Each is said at most once."""
     groups: dict[tuple[Path, str], list[_Published]] = {}
     for one in published:
         groups.setdefault((one.site.path, one.listen.protocol), []).append(one)
     for group in groups.values():
         order = {one.path: place for place, one in enumerate(group)}
-        said: set[Path] = set()
-        ends: list[_Published] = []
-        for one in sorted(group, key=lambda other: other.listen.ports.first):
-            ends = [other for other in ends if other.listen.ports.last >= one.listen.ports.first]
-            for other in ends:
+        still: list[_Published] = []
+        for one in sorted(group, key=lambda other: (other.listen.ports.first, order[other.path])):
+            still = [other for other in still if other.listen.ports.last >= one.listen.ports.first]
+            kept, said = [], False
+            for other in still:
+                if said or not _same_place(other, one):
+                    kept.append(other)
+                    continue
                 first, second = sorted((other, one), key=lambda either: order[either.path])
-                if second.path not in said and _same_place(first, second):
-                    said.add(second.path)
-                    _conflict(first, second, findings)
-            ends.append(one)
+                _conflict(first, second, findings)
+                if second is one:
+                    said = True
+                    kept.append(other)
+            still = kept if said else [*kept, one]
 
 
 def _conflict(first: _Published, second: _Published, findings: Findings) -> None:
