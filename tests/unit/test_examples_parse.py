@@ -31,5 +31,11 @@ def test_no_two_examples_use_the_same_subnet(file: Path):
     assert not mine & others
 
 
+def test_all_examples_can_stand_on_one_host_together():
+    names = [name for file in FILES for name in parse(file.read_text(), str(file)).spec.namespaces]
+
+    assert len(names) == len(set(names))
+
+
 def _subnets(file: Path) -> list[str]:
     return [subnet for network in parse(file.read_text(), str(file)).spec.networks.values() if network for subnet in network.subnets]
