@@ -124,7 +124,7 @@ def test_what_the_kernel_takes_along_with_an_address_needs_no_second_removal():
         ),
     )
     assert shell_commands(plan) == [
-        "ip -n web address add 10.5.0.4/24 dev eth0",
+        "ip -n web address replace 10.5.0.4/24 dev eth0",
         "ip -n web address delete 10.5.0.2/24 dev eth0",
         "ip -n web address flush dev eth0 to 10.5.0.3/32",
         "ip -n web -6 address delete fd00:5::3/64 dev eth0",

@@ -54,8 +54,6 @@ def shell_commands(plan: Plan) -> list[str]:
     for place, operation in enumerate(plan.operations):
         following = plan.operations[place + 1] if place + 1 < len(plan.operations) else None
         match operation:
-            case AddAddress(netns=netns, address=wanted) if (netns, wanted.dev) in shaken:
-                commands.append(address(netns, "replace", wanted))
             case RemoveAddress(netns=netns, address=unwanted):
                 # IPv4 drops the other addresses of a subnet with its first one, and routes with the last address.
                 gone = (netns, unwanted.dev) in shaken and family(unwanted.cidr) == 4
