@@ -8,9 +8,10 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 ROOT = Path(__file__).parents[1]
 NOBODY = 65534
@@ -62,14 +63,45 @@ def run(command: Sequence[str], *, env: Mapping[str, str] | None = None, **optio
     )
 
 
-def processes_in(namespaces: set[str]) -> list[str]:
-    """The processes of the machine that are in one of these namespaces (`net:[4026531840]`), as /proc shows them."""
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        for kind in ("user", "mnt", "net", "pid"):
+KINDS = ("user", "mnt", "net", "pid")
+
+
+class Pinned:
+    """The namespaces of a running process, held so that the kernel gives their numbers to no others. A context manager."""
+
+    def __init__(self, pid: int | str) -> None:
+        self.held = [os.open(f"/proc/{pid}/ns/{kind}", os.O_RDONLY) for kind in KINDS]
+        self.names = {os.readlink(f"/proc/self/fd/{fd}") for fd in self.held}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for fd in self.held:
+            os.close(fd)
+
+    def processes(self) -> list[str]:
+        """The processes of the machine that are in one of them but none of our own, as /proc shows them."""
+        own = {os.readlink(f"/proc/self/ns/{kind}") for kind in KINDS}
+        found = []
+        for folder in Path("/proc").glob("[0-9]*"):
             try:
-                if os.readlink(folder / "ns" / kind) in namespaces:
+                if any(os.readlink(folder / "ns" / kind) in self.names - own for kind in KINDS):
                     found.append((folder / "cmdline").read_text().replace("\0", " "))
             except OSError:
                 continue
-    return found
+        return found
+
+    def left_after(self, seconds: float) -> list[str]:
+        """Wait for them to be gone; those that are not."""
+        deadline = time.monotonic() + seconds
+        while (left := self.processes()) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        return left
+
+
+def innermost(pid: int) -> int:
+    """The last of a process's descendants."""
+    while children := Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+        pid = int(children[-1])
+    return pid

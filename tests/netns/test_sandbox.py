@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox_users import ENVIRONMENT, USERS, as_nobody, processes_in, python, run
+from sandbox_users import ENVIRONMENT, USERS, Pinned, as_nobody, innermost, python, run
 
 pytestmark = pytest.mark.netns
 
@@ -111,14 +111,16 @@ def test_where_it_is_forbidden_it_says_what_allows_it() -> None:
 
 
 def test_ctrl_c_is_the_commands_and_then_nothing_is_left() -> None:
-    script = "readlink /proc/self/ns/net /proc/self/ns/pid; setsid -f sleep 3230; exec sleep 3231"
+    script = "setsid -f sleep 3230; echo ready; exec sleep 3231"
     command = [*NETWRIGHT, "sandbox", PATH, "--", "sh", "-c", script]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd="/", start_new_session=True) as sandbox:
         assert sandbox.stdout is not None
-        namespaces = {sandbox.stdout.readline().strip() for _ in range(2)}
-        os.killpg(sandbox.pid, signal.SIGINT)
-        assert sandbox.wait(10) == 128 + signal.SIGINT
-    assert processes_in(namespaces) == []
+        assert sandbox.stdout.readline() == "ready\n"
+        with Pinned(innermost(sandbox.pid)) as inside:
+            assert len(inside.processes()) >= 4
+            os.killpg(sandbox.pid, signal.SIGINT)
+            assert sandbox.wait(10) == 128 + signal.SIGINT
+            assert inside.processes() == []
 
 
 class Terminal:

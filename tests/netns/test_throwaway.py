@@ -8,14 +8,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from netwright.sandbox.forbidden import explain
-from sandbox_users import NOBODY, USERS, as_nobody, processes_in, python, run
+from sandbox_users import ENVIRONMENT, NOBODY, USERS, Pinned, as_nobody, innermost, python, run
 
 pytestmark = pytest.mark.netns
 
@@ -29,8 +28,6 @@ except Missing as error:
     sys.exit(f"{error}\\n{error.hint}")
 sys.exit(subprocess.run(sys.argv[1:]).returncode)
 """
-NAMESPACES = "readlink /proc/self/ns/user /proc/self/ns/mnt /proc/self/ns/net /proc/self/ns/pid"
-
 PYTHON = Path(sys.executable).name[:15]
 """As the kernel calls a process that runs it."""
 
@@ -89,42 +86,51 @@ def test_its_end_is_the_commands_end(user: Users) -> None:
     assert inside(user, "exit 7").returncode == 7
 
 
+def test_an_orphan_that_ends_is_buried_and_the_host_goes_on() -> None:
+    done = inside(USERS["root"], "setsid -f sleep 0.1; while pgrep -x sleep > /dev/null; do :; done; exit 7")
+    assert done.returncode == 7
+
+
+def started(user: Users, script: str) -> subprocess.Popen[str]:
+    """A throw-away host in which `script` has got as far as to say so, and waits for a line on stdin."""
+    command = user(python(INSIDE, "sh", "-c", f"{script}; echo ready; read -r line"))
+    outer = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd="/", env=ENVIRONMENT)
+    assert outer.stdout is not None
+    assert outer.stdout.readline() == "ready\n"
+    return outer
+
+
 def test_when_it_ends_its_daemons_namespaces_mounts_and_links_are_gone(user: Users) -> None:
     links, mounts = run(["ip", "-j", "link"]).stdout, Path("/proc/self/mounts").read_text()
-    done = inside(user, f"{NAMESPACES}; ip netns add a; ip link add x0 type veth peer name x1 netns a; setsid -f sleep 3217; exit 0")
-    namespaces = set(done.stdout.split())
-    assert (len(namespaces), done.stderr) == (4, "")
-    assert processes_in(namespaces) == []
-    listed = subprocess.run(["lsns", "-n", "-o", "NS"], capture_output=True, text=True, check=True).stdout.split()
-    assert {name.split("[")[1].rstrip("]") for name in namespaces}.isdisjoint(listed)
+    with started(user, "ip netns add a; ip link add x0 type veth peer name x1 netns a; setsid -f sleep 3217") as outer:
+        with Pinned(innermost(outer.pid)) as inside:
+            assert [words for words in inside.processes() if "3217" in words and words.startswith("sleep")] == ["sleep 3217 "]
+            outer.communicate("end\n", timeout=10)
+            assert inside.processes() == []
+        assert outer.returncode == 0
     assert run(["ip", "-j", "link"]).stdout == links
     assert Path("/proc/self/mounts").read_text() == mounts
 
 
 def test_killing_the_process_that_waits_outside_ends_all_that_is_inside(user: Users) -> None:
-    command = user(python(INSIDE, "sh", "-c", f"{NAMESPACES}; setsid -f sleep 3218; exec sleep 3219"))
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd="/") as outer:
-        assert outer.stdout is not None
-        namespaces = {outer.stdout.readline().strip() for _ in range(4)}
-        assert processes_in(namespaces) != []
+    with started(user, "setsid -f sleep 3218") as outer, Pinned(innermost(outer.pid)) as inside:
+        assert len(inside.processes()) >= 4
         outer.send_signal(signal.SIGKILL)
         outer.wait(10)
-        deadline = time.monotonic() + 10
-        while (left := processes_in(namespaces)) and time.monotonic() < deadline:
-            time.sleep(0.01)
-    assert left == []
-
-
-def test_what_it_mounts_does_not_spread_over_shared_mounts() -> None:
-    script = 'before=$(cat /proc/self/mounts); "$@"; test "$before" = "$(cat /proc/self/mounts)" && echo unchanged'
-    shared = ["unshare", "--mount", "--propagation", "shared", "sh", "-c", script, "sh"]
-    assert run([*shared, *python(INSIDE, "true")]).stdout == "unchanged\n"
+        assert inside.left_after(10) == []
 
 
 def in_a_user_namespace(script: str) -> list[str]:
     """As root of a user namespace that has every id, so that its limits can be set."""
     program = "import os, sys\nfrom netwright.sandbox import throwaway\nthrowaway.become()\nos.execvp('sh', ['sh', '-c', sys.argv[1], 'sh', *sys.argv[2:]])"
     return python(program, script)
+
+
+def test_what_it_mounts_does_not_spread_over_shared_mounts() -> None:
+    without_user_namespace = "echo 0 > /proc/sys/user/max_user_namespaces; mount --make-rshared /"
+    compared = 'before=$(cat /proc/self/mounts); "$@"; test "$before" = "$(cat /proc/self/mounts)" && echo unchanged'
+    done = run([*in_a_user_namespace(f"{without_user_namespace}; {compared}"), *python(INSIDE, "true")])
+    assert (done.stdout, done.stderr) == ("unchanged\n", "")
 
 
 def test_a_user_who_may_make_no_user_namespace_is_told_which_setting_forbids_it() -> None:
@@ -174,3 +180,19 @@ def test_a_container_that_forbids_it_is_told_how_it_is_to_be_started(tmp_path: P
         "in a container: start it with --privileged, or with --cap-add SYS_ADMIN --cap-add NET_ADMIN"
         " --security-opt seccomp=unconfined --security-opt apparmor=unconfined"
     )
+
+
+def test_where_proc_and_sys_are_covered_in_part_it_keeps_the_old_ones() -> None:
+    covered = ["mount --bind /dev/null /proc/version", "mount -t tmpfs -o ro cover /sys/kernel"]
+    script = "ip -br link; echo 1 > /proc/sys/net/ipv4/ip_forward; cat /proc/sys/net/ipv4/ip_forward; readlink /proc/self/ns/net"
+    done = run(as_nobody(python(INSIDE, "sh", "-c", script), before=covered))
+    link, forward, network = done.stdout.splitlines()
+    assert (link.split()[0], forward, done.returncode, done.stderr) == ("lo", "1", 0, "")
+    assert network != os.readlink("/proc/self/ns/net")
+
+
+def test_root_without_capabilities_is_told_how_a_container_is_to_be_started() -> None:
+    script = 'echo 0 > /proc/sys/user/max_user_namespaces; exec setpriv --bounding-set=-all --inh-caps=-all -- "$@"'
+    done = run([*in_a_user_namespace(script), *python(INSIDE, "true")])
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[0] == "This system lets this process make no namespaces of its own (unshare: Operation not permitted)."

@@ -17,6 +17,9 @@ from typing import NoReturn
 
 from netwright.sandbox import kernel
 
+END = signal.SIGRTMIN
+"""Ends the command as SIGKILL would. To kill the starter itself would leave the command, dead, for the machine's init to bury."""
+
 _FORWARDED = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
 
 
@@ -83,9 +86,9 @@ def main() -> NoReturn:
         os._exit(127)
 
     def forward(number: int, _frame: FrameType | None) -> None:
-        os.kill(child, number)
+        os.kill(child, signal.SIGKILL if number == END else number)
 
-    for number in _FORWARDED:
+    for number in (*_FORWARDED, END):
         signal.signal(number, forward)
     _, status = os.waitpid(child, 0)
     if os.WIFSIGNALED(status):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from netwright.kinds.loopback import Loopback
@@ -12,6 +12,9 @@ from netwright.model.link import LinkKey
 from netwright.model.netns import HOST, NetnsRef, named
 from netwright.model.operation import AddAddress, AddRoute, AnyOperation, ChangeLink, CreateLink, CreateNetns
 from netwright.model.route import Address, Route
+
+AT_ONCE: Mapping[str, str] = {"net.ipv6.conf.default.accept_dad": "0"}
+"""IPv6 addresses can be used as soon as they are there: nobody else on a throw-away host could have taken them (RFC 4862, 5.4)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +42,7 @@ class OutsideNic:
         inner = Veth(name=self.name, up=True, mac=self.mac, peer=LinkKey(self.netns, self.name))
         outer = Veth(name=self.name, up=True, peer=LinkKey(HOST, self.name))
         loopback = Loopback(name="lo", up=True)
-        yield CreateNetns(netns=self.netns, why=why)
+        yield CreateNetns(netns=self.netns, sysctls=AT_ONCE, why=why)
         yield ChangeLink(netns=self.netns, link=loopback, fields=frozenset({"up"}), why=why)
         yield CreateLink(netns=HOST, link=inner, twin=outer, twin_netns=self.netns, why=why)
         yield ChangeLink(netns=self.netns, link=outer, fields=frozenset({"up"}), why=why)

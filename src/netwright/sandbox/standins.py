@@ -16,7 +16,7 @@ import yaml
 
 from netwright.errors import Problem, Refused, SpecError
 from netwright.model.address import parse_cidr
-from netwright.sandbox.outside import OutsideNic, outside_name
+from netwright.sandbox.outside import AT_ONCE, OutsideNic, outside_name
 from netwright.spec.document import Document, Path
 from netwright.spec.load import parse
 from netwright.spec.schema import ContainerSpec, InterfaceSpec, LabelSelector, NamespaceSpec, NetworkSpec, NicSelector
@@ -85,6 +85,9 @@ def stand_in(document: Document, *, outside: Mapping[str, Sequence[str]] | None 
         work.nics[name] = replace(work.nics[name], addresses=tuple(parse_cidr(address) for address in addresses))
     if work.problems:
         raise SpecError(document.source, work.problems)
+    if _speaks_ipv6(document):
+        for part in (host, *namespaces.values()):
+            part["sysctls"] = {**AT_ONCE, **part.get("sysctls", {})}
     data |= {"networks": networks, "namespaces": namespaces, "host": host}
     kept = {key: value for key, value in data.items() if value not in ({}, None) and key != "containers"}
     text = yaml.safe_dump(kept, sort_keys=False, allow_unicode=True)
@@ -238,6 +241,11 @@ def _named_on_host(document: Document, networks: dict[str, Any], host: dict[str,
         publishes = container.publish if container else []
         spoken += [(("containers", key, "publish", n, "listen"), p.listen.interface) for n, p in enumerate(publishes)]
     yield from ((path, name) for path, name in spoken if name is not None and name not in made)
+
+
+def _speaks_ipv6(document: Document) -> bool:
+    networks = [prefix for network in document.spec.networks.values() if network for prefix in network.subnets]
+    return any(":" in text for text in (*networks, *(a for _, i in _interfaces(document) for a in i.addresses)))
 
 
 def _interfaces(document: Document) -> Iterator[tuple[str, InterfaceSpec]]:

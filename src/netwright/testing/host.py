@@ -15,7 +15,7 @@ from typing import Any, NoReturn, Protocol, TypeVar
 
 from netwright.errors import NetwrightError
 from netwright.sandbox import kernel
-from netwright.sandbox.entrance import command, enter
+from netwright.sandbox.entrance import END, command, enter
 from netwright.sandbox.probe import Reach
 
 T = TypeVar("T")
@@ -30,6 +30,14 @@ class Keeping(Protocol):
     def pid(self) -> int: ...
 
     def ask(self, **request: Any) -> dict[str, Any]: ...
+
+
+class Program(subprocess.Popen[Any]):
+    """A started program. Signals go to it through what has started it, and so does its end."""
+
+    def kill(self) -> None:
+        """End it at once, as SIGKILL does."""
+        self.send_signal(END)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,28 +62,27 @@ class Host:
 
         Exit status 127: it could not be started. Raises TimeoutExpired, and CalledProcessError if `check` is set.
         """
-        try:
-            done = subprocess.run(
-                command(self.lab.pid, self.name, arguments),
-                input=input,
-                stdin=subprocess.DEVNULL if input is None else None,
-                capture_output=True,
-                text=True,
-                check=check,
-                timeout=timeout,
-                env=env,
-                cwd=cwd,
-            )
-        except (subprocess.TimeoutExpired, subprocess.CalledProcessError) as error:
-            # What the tester asked for, not what starts it.
-            error.cmd = list(arguments)
-            raise
-        done.args = list(arguments)
+        stdin = subprocess.DEVNULL if input is None else subprocess.PIPE
+        pipe = subprocess.PIPE
+        with self.popen(arguments, stdin=stdin, stdout=pipe, stderr=pipe, text=True, env=env, cwd=cwd) as program:
+            try:
+                stdout, stderr = program.communicate(input, timeout)
+            except subprocess.TimeoutExpired as error:
+                program.kill()
+                error.stdout, error.stderr = program.communicate()
+                error.cmd = list(arguments)
+                raise
+            except BaseException:
+                program.kill()
+                raise
+        done = subprocess.CompletedProcess(list(arguments), program.returncode, stdout, stderr)
+        if check:
+            done.check_returncode()
         return done
 
-    def popen(self, arguments: Sequence[str], **options: Any) -> subprocess.Popen[Any]:
+    def popen(self, arguments: Sequence[str], **options: Any) -> Program:
         """Start a program here; `options` are subprocess.Popen's. It dies with the lab, if not before."""
-        return subprocess.Popen(command(self.lab.pid, self.name, arguments), **options)
+        return Program(command(self.lab.pid, self.name, arguments), **options)
 
     def address(self, network: str | None = None, *, family: int = 4) -> str:
         """This host's address on a network of the file; without one, its first. Raises LookupError."""
