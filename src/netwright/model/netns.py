@@ -22,6 +22,10 @@ class NetnsRef:
     path: str = field(default="", compare=False)
     """Where the namespace can be opened, e.g. /run/netns/web or /proc/1234/ns/net; empty for the host."""
 
+    def __hash__(self) -> int:
+        # States of a thousand namespaces are dictionaries by ref: an Enum's own hash is computed in Python.
+        return hash(self.name)
+
     def __str__(self) -> str:
         if self.kind is NetnsKind.HOST:
             return "host"
