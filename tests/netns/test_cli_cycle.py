@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -39,10 +40,23 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     assert netwright("destroy", "shop").returncode == 0
 
 
-def started(*arguments: str, **options: Any) -> subprocess.Popen[str]:
-    return subprocess.Popen(
+@contextmanager
+def started(*arguments: str, **options: Any) -> Iterator[subprocess.Popen[str]]:
+    """A command that is still running. It does not outlive the block."""
+    process = subprocess.Popen(
         [sys.executable, "-m", "netwright", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options
     )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate(timeout=60)
+
+
+def communicated(process: subprocess.Popen[str]) -> tuple[int, str]:
+    """Its exit status and what it said on standard error since."""
+    _, err = process.communicate(timeout=120)
+    return process.returncode, err
 
 
 def netwright(*arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
@@ -59,7 +73,7 @@ def until(true: Callable[[], bool], seconds: float = 20) -> None:
     deadline = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < deadline
-        os.sched_yield()
+        time.sleep(0.002)
 
 
 def test_plan_shows_what_would_be_done_and_does_nothing(host) -> None:
@@ -144,26 +158,27 @@ def test_the_shell_completes_stacks(host) -> None:
 
 
 def test_one_at_a_time_who_waits_says_for_whom(host, folder: Path) -> None:
-    with SqliteStore(str(folder / "state")).lock(wait=False, waiting=print):
+    with ExitStack() as held:
+        held.enter_context(SqliteStore(str(folder / "state")).lock(wait=False, waiting=print))
         busy = netwright("apply", "--no-wait", "shop.yaml")
         assert busy.returncode == 1
         assert busy.stderr.startswith(f"error: PID {os.getpid()} (")
-        waiting = started("apply", "shop.yaml")
-        assert waiting.stderr is not None
-        assert waiting.stderr.readline().startswith(f"Waiting for PID {os.getpid()} (")
-        assert host.namespaces() == []
-    waiting.communicate(timeout=60)
-    assert (waiting.returncode, host.namespaces()) == (0, ["cli-a"])
+        with started("apply", "shop.yaml") as waiting:
+            assert waiting.stderr is not None
+            assert waiting.stderr.readline().startswith(f"Waiting for PID {os.getpid()} (")
+            assert host.namespaces() == []
+            held.close()
+            status, _ = communicated(waiting)
+    assert (status, host.namespaces()) == (0, ["cli-a"])
 
 
 def test_who_is_tired_of_waiting_presses_ctrl_c(host, folder: Path) -> None:
-    with SqliteStore(str(folder / "state")).lock(wait=False, waiting=print):
-        waiting = started("apply", "shop.yaml")
+    with SqliteStore(str(folder / "state")).lock(wait=False, waiting=print), started("apply", "shop.yaml") as waiting:
         assert waiting.stderr is not None
         waiting.stderr.readline()
         waiting.send_signal(signal.SIGINT)
-        _, err = waiting.communicate(timeout=60)
-    assert (waiting.returncode, err.strip(), host.namespaces()) == (130, "Interrupted.", [])
+        status, err = communicated(waiting)
+    assert (status, err.strip(), host.namespaces()) == (130, "Interrupted.", [])
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
@@ -171,11 +186,11 @@ def test_an_interruption_in_the_middle_rolls_back(host, number: signal.Signals) 
     netwright("apply", "shop.yaml")
     many = SHOP + "".join(f"  cli-m{n}: {{interfaces: {{eth0: {{network: lan}}}}}}\n" for n in range(100))
     Path("many.yaml").write_text(many)
-    process = started("apply", "many.yaml")
-    until(lambda: len(os.listdir("/run/netns")) > 10)
-    process.send_signal(number)
-    _, err = process.communicate(timeout=120)
-    assert process.returncode == 130, err
+    with started("apply", "many.yaml") as process:
+        until(lambda: len(os.listdir("/run/netns")) > 1)
+        process.send_signal(number)
+        status, err = communicated(process)
+    assert status == 130, err
     assert "Rolling back…" in err
     assert host.namespaces() == ["cli-a"]
     assert [name for name in host.links() if name.startswith("clim")] == []
@@ -184,23 +199,26 @@ def test_an_interruption_in_the_middle_rolls_back(host, number: signal.Signals) 
 
 def test_a_change_that_is_confirmed_stays(host) -> None:
     netwright("apply", "shop.yaml")
-    tried = netwright("apply", "--confirm", "3", "more.yaml")
+    tried = netwright("apply", "--confirm", "60", "more.yaml")
     assert tried.returncode == 0
     assert tried.stderr.splitlines()[-1].endswith("unless you run: netwright confirm shop")
     assert "not confirmed" in netwright("status").stdout
     confirmed = netwright("confirm")
     assert (confirmed.returncode, confirmed.stderr) == (0, "shop: confirmed, it stays.\n")
     assert netwright("confirm", "shop").returncode == 1
-    until(lambda: not watchers())
+    (watcher,) = watchers()
+    os.kill(watcher, signal.SIGTERM)
+    # What it would have done a minute later.
+    assert netwright("_watch-trial", "shop", "--until", "0").returncode == 0
     assert host.namespaces() == ["cli-a", "cli-b"]
 
 
 def test_a_change_that_is_not_confirmed_is_rolled_back_though_the_terminal_is_gone(host) -> None:
     netwright("apply", "shop.yaml")
     # In a session of its own, all of which is killed: what is left of it must do the work.
-    process = started("apply", "--confirm", "1", "more.yaml", start_new_session=True)
-    _, err = process.communicate(timeout=60)
-    assert (process.returncode, host.namespaces()) == (0, ["cli-a", "cli-b"]), err
+    with started("apply", "--confirm", "4", "more.yaml", start_new_session=True) as process:
+        status, err = communicated(process)
+    assert (status, host.namespaces()) == (0, ["cli-a", "cli-b"]), err
     (watcher,) = watchers()
     assert os.getsid(watcher) != process.pid
     assert {os.readlink(f"/proc/{watcher}/fd/{number}") for number in range(3)} == {"/dev/null"}

@@ -75,7 +75,7 @@ def failing(monkeypatch: pytest.MonkeyPatch, failure: BaseException) -> None:
             1,
             (
                 "error: This should not happen: RuntimeError: two lines\n"
-                "hint: set NETWRIGHT_DEBUG=1, run it again and report what it prints at https://github.com/netwright/netwright/issues; "
+                "hint: run it again with NETWRIGHT_DEBUG=1 and report what it prints, with your file; "
                 "netwright status tells how the host stands\n"
             ),
         ),

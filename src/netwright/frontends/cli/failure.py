@@ -14,8 +14,6 @@ USAGE = 2
 DIFFERENT = 3
 INTERRUPTED = 130
 
-REPORT = "https://github.com/netwright/netwright/issues"
-
 
 def exit_status(error: NetwrightError) -> int:
     """The one that `netwright --help` promises for it."""
@@ -67,7 +65,7 @@ def tell_interrupted(*, as_json: bool) -> int:
 def tell_unexpected(error: Exception, *, as_json: bool) -> int:
     """A mistake in Netwright."""
     message = f"This should not happen: {type(error).__name__}: {error}".replace("\n", " ")
-    hint = f"set NETWRIGHT_DEBUG=1, run it again and report what it prints at {REPORT}; netwright status tells how the host stands"
+    hint = "run it again with NETWRIGHT_DEBUG=1 and report what it prints, with your file; netwright status tells how the host stands"
     if as_json:
         from netwright.frontends.cli.documents import plain_error_document
 
