@@ -44,7 +44,7 @@ def test_the_gateway_is_on_the_bridge_and_the_default_route_leads_there() -> Non
     desired = resolved(LAB).desired.state
     assert desired.namespaces[HOST].addresses == {
         Address(dev="br-lab-lan", cidr="10.5.0.1/24"),
-        Address(dev="br-lab-lan", cidr="fd00:5::1/64"),
+        Address(dev="br-lab-lan", cidr="fd00:5::1/64", flags=2),
     }
     assert desired.namespaces[named("a")].routes == {
         Route(to="0.0.0.0/0", via="10.5.0.1", dev="eth0"),

@@ -16,6 +16,9 @@ SCOPE_GLOBAL = 0
 SCOPE_LINK = 253
 SCOPE_HOST = 254
 
+NODAD = 0x02
+"""linux/if_addr.h: IFA_F_NODAD, no duplicate address detection."""
+
 FOREVER = 0xFFFFFFFF
 """An address's lifetime that never ends, in seconds (linux/if_addr.h: struct ifa_cacheinfo)."""
 

@@ -15,7 +15,7 @@ from netwright.firewall.intents import Publish, Restriction
 from netwright.model.address import DEFAULT4, DEFAULT6, family, ip_of
 from netwright.model.docker import Container
 from netwright.model.names import short_hash
-from netwright.model.netns import HOST, NetnsRef, named
+from netwright.model.netns import HOST, NetnsKind, NetnsRef, named
 from netwright.model.route import Route, Rule
 from netwright.resolve.endpoint import Endpoint
 from netwright.resolve.facts import Facts, matches, netns_of
@@ -241,6 +241,10 @@ class Publishing:
         return None
 
     def _way_back(self, netns: NetnsRef, target: Reached, publish: PublishSpec, sources: tuple[str, ...] | None, path: Path) -> None:
+        if target.netns is not None and target.netns.kind is NetnsKind.CONTAINER and target.via and target.interface is None:
+            # Docker names the interface when it connects the container: the next round knows it.
+            self._waiting.append(f"{_words(path)}: the way back waits for {publish.to.name} to be on the network")
+            return
         if target.netns is None or target.via is None or target.interface is None:
             self._problems.append(
                 self._document.problem(

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 
 from netwright.model.address import DEFAULT4, DEFAULT6, family
 from netwright.model.netns import HOST, NetnsRef
-from netwright.model.route import Address, Route
+from netwright.model.route import NODAD, Address, Route
 from netwright.resolve.endpoint import Endpoint, Holder
 from netwright.resolve.network import Network
 from netwright.spec.schema import RouteSpec
@@ -23,12 +23,17 @@ def resolve_addresses(endpoints: Iterable[Endpoint], networks: Mapping[str, Netw
         if network.ours and network.bridge is not None:
             for subnet in network.subnets:
                 if subnet.gateway is not None:
-                    addresses[HOST].add(Address(dev=network.bridge, cidr=f"{subnet.gateway}/{subnet.length}"))
+                    addresses[HOST].add(_address(network.bridge, f"{subnet.gateway}/{subnet.length}", ours=True))
     for endpoint in endpoints:
         own = addresses.setdefault(endpoint.netns, set())
         for cidr in endpoint.addresses:
-            own.add(Address(dev=endpoint.interface, cidr=cidr))
+            own.add(_address(endpoint.interface, cidr, ours=endpoint.spec.nic is None))
     return addresses
+
+
+def _address(dev: str, cidr: str, *, ours: bool) -> Address:
+    """On a link of ours an IPv6 address is used at once: nobody else has it, so there is nothing to wait for (RFC 4862, 5.4)."""
+    return Address(dev=dev, cidr=cidr, flags=NODAD if ours and family(cidr) == 6 else 0)
 
 
 def resolve_routes(holding: Iterable[Holder], endpoints: Iterable[Endpoint]) -> dict[NetnsRef, set[Route]]:
