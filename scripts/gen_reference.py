@@ -18,7 +18,7 @@ import click
 
 from netwright.frontends.cli.program import program
 from netwright.picture import draw, from_document
-from netwright.plan.document import plan_json_schema
+from netwright.planning.document import plan_json_schema
 from netwright.spec.load import parse
 from netwright.spec.schema import Spec
 

@@ -24,7 +24,7 @@ from netwright.engine.outcome import Outcome, Progress, Silent, StackStatus
 from netwright.errors import NetwrightError, Problem, SpecError
 from netwright.model.operation import Plan
 from netwright.spec.document import Document
-from netwright.spec.load import parse
+from netwright.spec.load import decode, parse
 from netwright.wiring import open_engine
 
 __all__ = [
@@ -52,11 +52,9 @@ def load(path: str | Path) -> Document:
     source = str(path)
     try:
         data = Path(path).read_bytes()
-        return parse(data.decode(), source)
     except OSError as error:
         raise SpecError(source, [Problem(0, 0, "", f"cannot be read: {error.strerror}")]) from error
-    except UnicodeDecodeError as error:
-        raise SpecError(source, [Problem(0, 0, "", f"is not UTF-8 text (byte {error.start})", "save it as UTF-8")]) from error
+    return parse(decode(data, source), source)
 
 
 def plan(document: Document, *, state_folder: str | None = None) -> Plan:

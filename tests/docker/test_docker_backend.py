@@ -7,7 +7,7 @@ from docker_orders import FULL, PLAIN, create, execute, wants
 
 from netwright.model.docker import Attachment, DockerNetwork, DockerSubnet, PortBinding
 from netwright.model.state import State
-from netwright.plan.docker import DockerPart, docker_operations
+from netwright.planning.docker import DockerPart, docker_operations
 from netwright.resolve.docker_network import desired_network
 from netwright.spec.schema import NetworkSpec
 

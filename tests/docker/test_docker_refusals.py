@@ -10,7 +10,7 @@ from netwright.errors import DockerError
 from netwright.model.docker import Attachment, DockerNetwork, DockerSubnet
 from netwright.model.operation import ConnectContainer, DisconnectContainer, RemoveDockerNetwork
 from netwright.model.state import State
-from netwright.plan.docker import docker_operations
+from netwright.planning.docker import docker_operations
 from netwright.ports import OperationFailed
 
 pytestmark = pytest.mark.docker

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from netwright.engine.engine import Engine
-from netwright.plan.commands import shell_commands
+from netwright.planning.commands import shell_commands
 from netwright.spec.document import Document
 from netwright.spec.load import parse
 from netwright.wiring import open_engine

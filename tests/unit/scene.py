@@ -12,7 +12,7 @@ from netwright.model.netns import HOST, NetnsRef
 from netwright.model.operation import Plan
 from netwright.model.route import Route
 from netwright.model.state import Claims, Desired, Namespace, State
-from netwright.plan.planner import plan
+from netwright.planning.planner import plan
 from netwright.resolve.facts import Facts
 from netwright.resolve.resolver import Resolved, resolve
 from netwright.resolve.transition import transition

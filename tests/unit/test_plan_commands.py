@@ -26,9 +26,9 @@ from netwright.model.operation import (
     SetSysctl,
 )
 from netwright.model.route import Address, Route
-from netwright.plan.commands import shell_commands
-from netwright.plan.document import operation_document, plan_document, plan_json_schema
-from netwright.plan.sentence import sentence
+from netwright.planning.commands import shell_commands
+from netwright.planning.document import operation_document, plan_document, plan_json_schema
+from netwright.planning.sentence import sentence
 
 NAMES = [f"{type(operation).__name__}-{number}" for number, (operation, _, _) in enumerate(CASES)]
 OPERATIONS = tuple(operation for operation, _, _ in CASES)

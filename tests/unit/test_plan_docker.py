@@ -9,7 +9,7 @@ import pytest
 from netwright.model.docker import Attachment, Container, DockerNetwork, DockerState, DockerSubnet
 from netwright.model.operation import ConnectContainer, CreateDockerNetwork, DisconnectContainer, RemoveDockerNetwork
 from netwright.model.state import Claims, Desired, State
-from netwright.plan.docker import DockerPart, docker_operations
+from netwright.planning.docker import DockerPart, docker_operations
 
 SUBNET = DockerSubnet(subnet="172.30.0.0/16", gateway="172.30.0.1", reserved={"my_netns-uplink": "172.30.0.2"})
 WANTED = DockerNetwork(

@@ -6,7 +6,7 @@ from netwright.kinds.bridge import Bridge
 from netwright.model.netns import HOST, named
 from netwright.model.operation import AddAddress, CreateLink, CreateNetns, DeleteLink, Plan, SetSysctl
 from netwright.model.route import Address
-from netwright.plan.text import plan_text
+from netwright.planning.text import plan_text
 
 NEW = "in the file, not on the host"
 SMALL = Plan(

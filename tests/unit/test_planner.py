@@ -26,7 +26,7 @@ from netwright.model.operation import (
 )
 from netwright.model.route import Address, Route
 from netwright.model.state import Claims, Namespace, State
-from netwright.plan.text import plan_text
+from netwright.planning.text import plan_text
 
 sys.path.insert(0, str(Path(__file__).parent))
 

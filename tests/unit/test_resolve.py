@@ -135,7 +135,7 @@ def test_a_container_that_does_not_run_is_waited_for() -> None:
     observed = state(host(link("eth1")), docker=a_docker_host())
     result = resolved(ARTICLE, observed)
     assert result.problems == ()
-    assert result.desired.waiting == ("namespaces.my_netns.publish.0 waits for the container web to run",)
+    assert result.desired.waiting == ("namespaces.my_netns.publish[0] waits for the container web to run",)
     assert result.desired.state.namespaces[named("my_netns")].table is None
 
 

@@ -18,7 +18,7 @@ from netwright.engine.target import Draw, draw
 from netwright.errors import ApplyFailed, Interrupted, NetwrightError
 from netwright.model.operation import ConnectContainer, CreateDockerNetwork, Plan
 from netwright.model.state import State
-from netwright.plan.sentence import sentence
+from netwright.planning.sentence import sentence
 from netwright.ports import Commit, Journal, OperationFailed, Store, Trial, World
 from netwright.spec.document import Document
 from netwright.spec.load import parse
@@ -128,11 +128,10 @@ class Engine:
                     drawn, done = self._reach(stack, document, drawn, journal)
             except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - whatever happened, the host goes back first
                 self._roll_back(stack, previous, error, journal)
+        # Before the commit: a crash between the two goes back to what was committed, and then there is nothing to confirm.
+        deadline = self._set_trial(stack, previous, confirm_seconds) if confirm_seconds is not None and done else None
         self._commit(stack, document, drawn, changed=bool(done))
-        deadline = None
-        if confirm_seconds is not None and done:
-            deadline = self._set_trial(stack, previous, confirm_seconds)
-        elif document is None:
+        if document is None:
             self._store.set_trial(stack, None)
         return Outcome(plan=done, seconds=time.monotonic() - started, recovered=recovered, confirm_before=deadline)
 

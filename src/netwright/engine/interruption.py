@@ -33,7 +33,9 @@ def sigterm_interrupts() -> Iterator[None]:
     def interrupt(_number: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
-    old = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
+    # What was ignored stays ignored: nohup(1) means to outlive the terminal.
+    heard = [number for number in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(number) != signal.SIG_IGN]
+    old = {number: signal.signal(number, interrupt) for number in heard}
     try:
         yield
     finally:

@@ -9,7 +9,7 @@ from netwright.model.firewall import ForeignChain
 from netwright.model.names import table_name
 from netwright.model.netns import HOST, NetnsKind, NetnsRef, named
 from netwright.model.state import Desired, State
-from netwright.plan.settings import BIRTH
+from netwright.planning.settings import BIRTH
 from netwright.ports import Scope, World
 from netwright.resolve.facts import matches, netns_of
 from netwright.spec.document import Document
@@ -74,16 +74,12 @@ def look_closer(world: World, first: State, desired: Desired) -> State:
             sysctls=sysctls,
             tables=tables,
             foreign=FOREIGN_CHAINS if host_foreign or first.forward is not None or remembered is None else frozenset(),
-            files=frozenset(
-                ref for ref in {*refs, *desired.state.files, *desired.earlier.files} if ref.kind is not NetnsKind.CONTAINER
-            ),
+            files=frozenset(ref for ref in {*refs, *desired.state.files, *desired.earlier.files} if ref.kind is not NetnsKind.CONTAINER),
             stack=desired.stack,
         )
     )
     namespaces = dict(first.namespaces)
     for ref, details in closer.namespaces.items():
         if ref in namespaces:
-            namespaces[ref] = replace(
-                namespaces[ref], sysctls=details.sysctls, table=details.table, foreign=details.foreign
-            )
+            namespaces[ref] = replace(namespaces[ref], sysctls=details.sysctls, table=details.table, foreign=details.foreign)
     return replace(first, namespaces=namespaces, files=closer.files)

@@ -11,7 +11,7 @@ from netwright.model.loan import ConnectionLoan, Loan, SysctlLoan
 from netwright.model.netns import NetnsKind, NetnsRef
 from netwright.model.operation import Plan
 from netwright.model.state import Claims, Desired, State
-from netwright.plan.planner import plan
+from netwright.planning.planner import plan
 from netwright.ports import Commit, Journal, Store, World
 from netwright.resolve.facts import Facts
 from netwright.resolve.resolver import Resolved, resolve

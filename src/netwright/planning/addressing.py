@@ -11,9 +11,9 @@ from netwright.model.netns import NetnsKind
 from netwright.model.operation import AddAddress, AddRoute, AddRule, AnyOperation, RemoveAddress, RemoveRoute, RemoveRule
 from netwright.model.route import PROTOCOL, Address, Route
 from netwright.model.state import Namespace
-from netwright.plan.draft import Draft, Step
-from netwright.plan.links import LinkPlan
-from netwright.plan.sentence import place
+from netwright.planning.draft import Draft, Step
+from netwright.planning.links import LinkPlan
+from netwright.planning.sentence import place
 
 
 def plan_addressing(wanted: Namespace, there: Namespace | None, earlier: Namespace, links: LinkPlan, draft: Draft) -> list[AnyOperation]:

@@ -37,8 +37,8 @@ from netwright.model.operation import (
     SetSysctl,
     WriteFile,
 )
-from netwright.plan.ip_commands import address, change_link, create_link, flush, move_link, route, rule
-from netwright.plan.shell import here_document, inside, ip, line
+from netwright.planning.ip_commands import address, change_link, create_link, flush, move_link, route, rule
+from netwright.planning.shell import here_document, inside, ip, line
 
 _FILES = "/etc/netns"
 

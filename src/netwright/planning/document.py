@@ -17,7 +17,7 @@ from netwright.model.link import Link
 from netwright.model.loan import NicLoan, SysctlLoan
 from netwright.model.netns import NetnsRef
 from netwright.model.operation import AnyOperation, Plan
-from netwright.plan.sentence import sentence
+from netwright.planning.sentence import sentence
 
 VERSION = 1
 """Of the document. It grows when a reader of the old one would be misled."""

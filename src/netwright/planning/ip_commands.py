@@ -11,7 +11,7 @@ from netwright.model.link import Link, managed_fields
 from netwright.model.netns import NetnsRef
 from netwright.model.operation import ChangeLink, CreateLink, MoveLink
 from netwright.model.route import FOREVER, MAIN_TABLE, SCOPE_GLOBAL, SCOPE_HOST, SCOPE_LINK, Address, Route, Rule
-from netwright.plan.shell import ip, line, target
+from netwright.planning.shell import ip, line, target
 
 _SCOPES = {SCOPE_GLOBAL: "global", SCOPE_LINK: "link", SCOPE_HOST: "host"}
 

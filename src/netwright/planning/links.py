@@ -13,8 +13,8 @@ from netwright.model.netns import NetnsRef
 from netwright.model.operation import ChangeLink, CreateLink, DeleteLink, MoveLink
 from netwright.model.route import KERNEL_PROTOCOLS, Address
 from netwright.model.state import Desired, Namespace, State
-from netwright.plan.draft import Draft, Step
-from netwright.plan.sentence import place
+from netwright.planning.draft import Draft, Step
+from netwright.planning.sentence import place
 
 _BORN_WITH = frozenset({"name", "mac", "mtu", "peer"})
 """What a twin has from its birth; the rest is set afterwards."""

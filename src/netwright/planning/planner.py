@@ -12,11 +12,11 @@ from netwright.model.loan import ConnectionLoan
 from netwright.model.netns import HOST, NetnsKind, NetnsRef
 from netwright.model.operation import AnyOperation, CreateNetns, DeleteNetns, Plan
 from netwright.model.state import Desired, Namespace, State
-from netwright.plan.addressing import plan_addressing
-from netwright.plan.docker import docker_operations
-from netwright.plan.draft import Draft, Step
-from netwright.plan.links import plan_links
-from netwright.plan.settings import plan_files, plan_foreign, plan_sysctls, plan_table
+from netwright.planning.addressing import plan_addressing
+from netwright.planning.docker import docker_operations
+from netwright.planning.draft import Draft, Step
+from netwright.planning.links import plan_links
+from netwright.planning.settings import plan_files, plan_foreign, plan_sysctls, plan_table
 
 
 def plan(desired: Desired, observed: State) -> Plan:

@@ -16,9 +16,9 @@ from netwright.model.operation import (
     WriteFile,
 )
 from netwright.model.state import Desired, Namespace, State
-from netwright.plan.draft import Draft, Step
-from netwright.plan.links import LinkPlan
-from netwright.plan.sentence import place
+from netwright.planning.draft import Draft, Step
+from netwright.planning.links import LinkPlan
+from netwright.planning.sentence import place
 
 _FORWARDING = ("ip_forward", "forwarding")
 

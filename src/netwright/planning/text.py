@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from netwright.model.operation import AnyOperation, Plan
-from netwright.plan.sentence import sentence
+from netwright.planning.sentence import sentence
 
 NOTHING = "Nothing to do: the host is as the file says."
 

@@ -7,22 +7,24 @@ whose default route is the publisher". The target's other traffic goes where it 
 
 from __future__ import annotations
 
-import ipaddress
 from dataclasses import dataclass, field
 
 from netwright.errors import Problem
 from netwright.firewall.intents import Publish, Restriction
-from netwright.model.address import DEFAULT4, DEFAULT6, family, ip_of
-from netwright.model.docker import Container
+from netwright.model.address import DEFAULT4, DEFAULT6, family
 from netwright.model.names import short_hash
 from netwright.model.netns import HOST, NetnsKind, NetnsRef, named
 from netwright.model.route import Route, Rule
 from netwright.resolve.endpoint import Endpoint
-from netwright.resolve.facts import Facts, matches, netns_of
+from netwright.resolve.facts import Facts, matches
 from netwright.resolve.network import Network
-from netwright.spec.document import Document, Path
+from netwright.resolve.targets import Reached, Targets
+from netwright.spec.document import Document, Path, path_text
 from netwright.spec.schema import NamespaceSpec, PublishSpec
 from netwright.spec.values import Ports, Target
+
+ANY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104 - read, not bound
+"""As a listen address: every address of that family."""
 
 RULE_PRIORITY = 7800
 """Of the policy rules that lead replies back: before the main table's 32766."""
@@ -39,18 +41,6 @@ class Published:
     restrictions: list[Restriction] = field(default_factory=list)
     routes: dict[NetnsRef, set[Route]] = field(default_factory=dict)
     rules: dict[NetnsRef, set[Rule]] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reached:
-    """A target as the publisher reaches it. `interface` None: not one that we know."""
-
-    address: str
-    netns: NetnsRef | None = None
-    interface: str | None = None
-    subnet: str | None = None
-    via: str | None = None
-    """The publisher's own address on the network that both are on."""
 
 
 class Publishing:
@@ -70,9 +60,7 @@ class Publishing:
         self._facts = facts
         self._problems = problems
         self._waiting = waiting
-        self._by_netns: dict[NetnsRef, list[Endpoint]] = {}
-        for endpoint in endpoints:
-            self._by_netns.setdefault(endpoint.netns, []).append(endpoint)
+        self._targets = Targets(document, endpoints, networks, facts, problems, waiting)
         self.result = Published()
 
     def resolve(self) -> Published:
@@ -94,7 +82,7 @@ class Publishing:
         return self.result
 
     def _publish(self, netns: NetnsRef, publish: PublishSpec, path: Path) -> None:
-        reached = self._reach(netns, publish.to, path)
+        reached = self._targets.reach(netns, publish.to, path)
         listen = publish.listen
         served = False
         for target in reached:
@@ -110,7 +98,7 @@ class Publishing:
                     target=target.address,
                     target_ports=(publish.to.ports.first, publish.to.ports.last),
                     interface=listen.interface,
-                    address=listen.address,
+                    address=None if listen.address in ANY_ADDRESS else listen.address,
                     sources=sources,
                     preserve=publish.source == "preserve",
                     target_subnet=target.subnet,
@@ -124,126 +112,10 @@ class Publishing:
                 self._document.problem(path, f"{publish.to} has {have} only, and nobody who may use this port can reach that")
             )
 
-    def _reach(self, netns: NetnsRef, target: Target, path: Path) -> list[Reached]:
-        """The target's address in each family that it has; empty (and said to be waiting) while it is not there."""
-        if target.address is not None:
-            return [self._known_address(netns, target.address)]
-        name = target.name or ""
-        if name in self._document.spec.containers:
-            return self._reach_container(netns, name, path)
-        other = HOST if name == "host" else named(name)
-        found = [reached for version in (4, 6) if (reached := self._reach_namespace(netns, other, version)) is not None]
-        if not found:
-            self._waiting.append(f"{_words(path)} waits for {name} to have an address")
-        return found
-
-    def _known_address(self, netns: NetnsRef, address: str) -> Reached:
-        for endpoints in self._by_netns.values():
-            for endpoint in endpoints:
-                if any(ip_of(a) == address for a in endpoint.addresses):
-                    return self._towards(netns, endpoint, address)
-        return Reached(address=address, subnet=self._subnet_between(netns, address), via=self._own_address(netns, address))
-
-    def _reach_namespace(self, netns: NetnsRef, other: NetnsRef, version: int) -> Reached | None:
-        """On a network that both are on, if there is one; else at any address it has."""
-        candidates = [e for e in self._by_netns.get(other, ()) if e.address(version)]
-        if other == HOST:
-            for network in self._networks.values():
-                gateway = network.gateway(version)
-                if gateway and any(e.network is network for e in self._by_netns.get(netns, ())):
-                    return Reached(address=gateway, netns=HOST, interface=network.bridge)
-        shared = [e for e in candidates if self._own_address(netns, e.address(version) or "")]
-        best = next(iter(shared or candidates), None)
-        return self._towards(netns, best, best.address(version) or "") if best else None
-
-    def _towards(self, netns: NetnsRef, endpoint: Endpoint, address: str) -> Reached:
-        return Reached(
-            address=address,
-            netns=endpoint.netns,
-            interface=endpoint.interface,
-            subnet=self._subnet_between(netns, address),
-            via=self._own_address(netns, address),
-        )
-
-    def _reach_container(self, netns: NetnsRef, key: str, path: Path) -> list[Reached]:
-        spec = self._document.spec.containers[key]
-        if not self._facts.docker.reachable:
-            self._waiting.append(f"{_words(path)} waits for the container {key}: {self._facts.docker.why}")
-            return []
-        running = [c for c in matches(key, spec, self._facts.docker) if c.running]
-        if not running:
-            self._waiting.append(f"{_words(path)} waits for the container {key} to run")
-            return []
-        if len(running) > 1:
-            names = ", ".join(c.name for c in running)
-            self._problems.append(
-                self._document.problem(path, f"{key} is {len(running)} containers ({names}); a port goes to one", "name one of them")
-            )
-            return []
-        found = [r for version in (4, 6) if (r := self._container_address(netns, key, running[0], version)) is not None]
-        if not found:
-            self._waiting.append(f"{_words(path)} waits for the container {key} to have an address that {netns} can reach")
-        return found
-
-    def _container_address(self, netns: NetnsRef, key: str, container: Container, version: int) -> Reached | None:
-        addresses = self._on_docker_networks(key, container, version)
-        ours = [a for e in self._by_netns.get(netns_of(container), ()) if (a := e.address(version))]
-        shared = [a for a in (*addresses, *ours) if self._own_address(netns, a)]
-        # From the host every container can be reached; from a namespace, one on a network that it is on too.
-        pick = next(iter(shared or ((*addresses, *ours) if netns == HOST else ())), None)
-        if pick is None:
-            return None
-        return Reached(
-            address=pick,
-            netns=netns_of(container),
-            interface=self._device_with(netns_of(container), pick),
-            subnet=self._subnet_between(netns, pick),
-            via=self._own_address(netns, pick),
-        )
-
-    def _on_docker_networks(self, key: str, container: Container, version: int) -> list[str]:
-        """Its addresses as they will be: one that the file states counts before the container is connected."""
-        addresses = {name: x.ipv4 if version == 4 else x.ipv6 for name, x in container.attachments.items()}
-        spec = self._document.spec.containers[key]
-        for name, wish in (spec.networks if spec else {}).items():
-            network = self._networks.get(name)
-            stated = next((a for a in (wish.address if wish else None) or () if family(a) == version), None)
-            if network is not None and network.docker_name is not None and stated is not None:
-                addresses[network.docker_name] = stated
-        return [address for address in addresses.values() if address]
-
-    def _device_with(self, netns: NetnsRef, address: str) -> str | None:
-        there = self._facts.observed.namespaces.get(netns)
-        return next((a.dev for a in there.addresses if ip_of(a.cidr) == address), None) if there else None
-
-    def _own_address(self, netns: NetnsRef, address: str) -> str | None:
-        """The address of `netns` in the subnet that `address` is in."""
-        cidr = self._own_cidr(netns, address)
-        return ip_of(cidr) if cidr else None
-
-    def _subnet_between(self, netns: NetnsRef, address: str) -> str | None:
-        cidr = self._own_cidr(netns, address)
-        return str(ipaddress.ip_interface(cidr).network) if cidr else None
-
-    def _own_cidr(self, netns: NetnsRef, address: str) -> str | None:
-        if not address:
-            return None
-        ip = ipaddress.ip_address(address)
-        for endpoint in self._by_netns.get(netns, ()):
-            for cidr in endpoint.addresses:
-                if family(cidr) == ip.version and ip in ipaddress.ip_interface(cidr).network:
-                    return cidr
-        if netns == HOST:
-            for network in self._networks.values():
-                for subnet in network.subnets:
-                    if subnet.gateway is not None and address in subnet.pool:
-                        return f"{subnet.gateway}/{subnet.length}"
-        return None
-
     def _way_back(self, netns: NetnsRef, target: Reached, publish: PublishSpec, sources: tuple[str, ...] | None, path: Path) -> None:
         if target.netns is not None and target.netns.kind is NetnsKind.CONTAINER and target.via and target.interface is None:
             # Docker names the interface when it connects the container: the next round knows it.
-            self._waiting.append(f"{_words(path)}: the way back waits for {publish.to.name} to be on the network")
+            self._waiting.append(f"{path_text(path)}: the way back waits for {publish.to.name} to be on the network")
             return
         if target.netns is None or target.via is None or target.interface is None:
             self._problems.append(
@@ -297,7 +169,7 @@ class Publishing:
                             protocol=listen.protocol,
                             ports=(listen.ports.first, listen.ports.last),
                             sources=tuple(publish.from_),
-                            address=listen.address,
+                            address=None if listen.address in ANY_ADDRESS else listen.address,
                         )
                     )
                 return True

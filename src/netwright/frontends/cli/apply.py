@@ -65,7 +65,7 @@ def apply(file: str, *, confirm: float | None, no_wait: bool, quiet: bool, as_js
 
 
 def _print(name: str, outcome: Outcome) -> None:
-    from netwright.plan.text import plan_text
+    from netwright.planning.text import plan_text
 
     say.data(plan_text(outcome.plan))
     if outcome.plan:

@@ -41,7 +41,7 @@ def destroy(stack: str, *, no_wait: bool, quiet: bool, as_json: bool) -> int:
     if quiet:
         return 0
     if outcome.plan:
-        from netwright.plan.text import plan_text
+        from netwright.planning.text import plan_text
 
         count = len(outcome.plan.operations)
         say.data(plan_text(outcome.plan))

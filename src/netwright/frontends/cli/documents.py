@@ -2,7 +2,7 @@
 
 Each is one object with `version`, an integer that grows when a reader of the old document would be misled; keys may be added
 without that. Times are seconds since the epoch; namespaces are `host`, `named/NAME` or `container/NAME`; what is not known or
-does not apply is null. A plan inside another document is what `netwright plan --json` prints (netwright.plan.document).
+does not apply is null. A plan inside another document is what `netwright plan --json` prints (netwright.planning.document).
 
     validate   {version, file, stack, networks: [NAME…], namespaces: […], containers: […]}
     apply      {version, stack, changed, plan, seconds, recovered: [STACK…], confirm_before}
@@ -68,7 +68,7 @@ def validate_document(document: Document) -> dict[str, Any]:
 
 
 def apply_document(stack: str, outcome: Outcome) -> dict[str, Any]:
-    from netwright.plan.document import plan_document
+    from netwright.planning.document import plan_document
 
     return {
         "version": VERSION,
@@ -98,7 +98,7 @@ def status_document(stacks: Sequence[tuple[StackStatus, Standing]]) -> dict[str,
 
 
 def _stack(status: StackStatus, standing: Standing) -> dict[str, Any]:
-    from netwright.plan.document import plan_document
+    from netwright.planning.document import plan_document
 
     return {
         "name": status.name,

@@ -38,15 +38,15 @@ def plan(file: str, *, check: bool, commands: bool, full: bool, as_json: bool) -
     with shown() as progress, open_engine(progress=progress) as engine:
         made = engine.plan(document)
     if as_json:
-        from netwright.plan.document import plan_document
+        from netwright.planning.document import plan_document
 
         say.document(plan_document(made))
     elif commands:
-        from netwright.plan.commands import shell_commands
+        from netwright.planning.commands import shell_commands
 
         say.data("".join(f"{line}\n" for line in shell_commands(made)))
     else:
-        from netwright.plan.text import plan_text
+        from netwright.planning.text import plan_text
 
         say.data(plan_text(made, full=full))
     return failure.DIFFERENT if check and made else 0

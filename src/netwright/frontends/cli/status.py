@@ -90,7 +90,7 @@ def _lines(one: StackStatus, standing: Standing) -> Iterator[str]:
     if one.drift is not None:
         yield from (f"  waiting: {sentence}" for sentence in one.drift.waiting)
         if one.drift:
-            from netwright.plan.text import plan_text
+            from netwright.planning.text import plan_text
 
             yield f"  {_style('drift', fg='yellow')}: an apply would"
             operations = plan_text(one.drift, numbered=False).partition("\nWaiting:\n")[0]
