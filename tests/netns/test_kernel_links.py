@@ -271,3 +271,24 @@ def test_what_it_handles_is_said():
         "RemoveRule",
         "SetSysctl",
     }
+
+
+def test_a_bridges_mtu_stays_when_a_smaller_port_joins(host, kernel):
+    kernel.execute(
+        [
+            CreateLink(netns=HOST, link=Bridge(name="br-m", mtu=1380), why="test"),
+            CreateLink(
+                netns=HOST,
+                link=Veth(name="p0", mtu=1290, master="br-m", peer=LinkKey(HOST, "p1")),
+                twin=Veth(name="p1", mtu=1290, peer=LinkKey(HOST, "p0")),
+                twin_netns=HOST,
+                why="test",
+            ),
+        ],
+        lambda _done: None,
+    )
+    try:
+        assert (host.link("br-m")["mtu"], host.link("p0")["mtu"]) == (1380, 1290)
+    finally:
+        host.run("ip", "link", "delete", "br-m")
+        host.run("ip", "link", "delete", "p0")

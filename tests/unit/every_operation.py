@@ -77,8 +77,8 @@ CASES: list[tuple[AnyOperation, str, list[str]]] = [
         CreateLink(netns=HOST, link=BRIDGE, why=WHY),
         "create bridge br-lab-lan on the host",
         [
-            "ip link add name br-lab-lan mtu 1400 type bridge stp_state 1 forward_delay 700 ageing_time 3300 mcast_snooping 0",
-            "ip link set dev br-lab-lan alias netwright:lab up",
+            "ip link add name br-lab-lan type bridge stp_state 1 forward_delay 700 ageing_time 3300 mcast_snooping 0",
+            "ip link set dev br-lab-lan alias netwright:lab up mtu 1400",
         ],
     ),
     (

@@ -20,6 +20,7 @@ from netwright.rtnl.constants import (
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bridge(Link):
     kind: ClassVar[str] = "bridge"
+    mtu_follows_ports: ClassVar[bool] = True
 
     stp: bool | None = None
     forward_delay_seconds: int | None = None

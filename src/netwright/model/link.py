@@ -40,6 +40,8 @@ class Link:
     """What has no IFLA_INFO_KIND is of this class if it is of this hardware type (linux/if_arp.h: ARPHRD_*)."""
     queues: ClassVar[int | None] = None
     """How many transmit and receive queues to be born with; None: as many as the kernel likes."""
+    mtu_follows_ports: ClassVar[bool] = False
+    """The kernel keeps its MTU at its ports' smallest, until somebody changes it on the living link (net/bridge: mtu_set_by_user)."""
     paired: ClassVar[bool] = False
     """Its IFLA_LINK is a twin's index, by which the two are found to belong together."""
 

@@ -33,6 +33,8 @@ def create_link(operation: CreateLink) -> list[str]:
         if operation.twin_netns is not None and operation.twin_netns != netns:
             command += f" netns {target(operation.twin_netns)}"
     rest = [*_named(link, "alias"), *_named(link, "master"), *_named(link, "up")]
+    if link.mtu_follows_ports:
+        rest += _named(link, "mtu")
     return [command, ip(netns, "link", "set", "dev", link.name, *rest)] if rest else [command]
 
 
@@ -138,7 +140,8 @@ def rule(netns: NetnsRef, verb: str, wanted: Rule) -> str:
 
 def _shape(link: Link) -> list[str]:
     queues = () if link.queues is None else ("numtxqueues", str(link.queues), "numrxqueues", str(link.queues))
-    return [*_named(link, "mtu"), *_named(link, "mac"), *queues]
+    mtu = () if link.mtu_follows_ports else _named(link, "mtu")
+    return [*mtu, *_named(link, "mac"), *queues]
 
 
 def _named(link: Link, field: str) -> list[str]:

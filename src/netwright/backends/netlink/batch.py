@@ -34,6 +34,10 @@ GONE = frozenset({errno.ENOENT, errno.ESRCH, errno.EADDRNOTAVAIL, errno.ENODEV})
 """How the kernel says that there is nothing to remove."""
 
 
+LEAST_MTU = 68
+"""RFC 791: what every link must carry; the kernel takes no less for a bridge."""
+
+
 class Batch:
     """Sends `operations` through `channel`, in order. Tells `done` how many more are finished."""
 
@@ -106,17 +110,21 @@ class Batch:
         twin_fd = None
         if operation.twin is not None and operation.twin_netns is not None and operation.twin_netns != operation.netns:
             twin_fd = self._open(operation, operation.twin_netns)
+        # Only a change on the living link pins it, and setting what is there is none.
+        pinned = born.mtu_follows_ports and born.mtu is not None and born.mtu > LEAST_MTU
         request = link.create(
             name=born.name,
             kind=born.kind,
             data=born.birth_data(operation.twin, twin_fd),
             up=bool(born.up),
-            mtu=born.mtu,
+            mtu=born.mtu - 1 if pinned and born.mtu else born.mtu,
             mac=born.mac,
             master=master,
             queues=born.queues,
         )
         self._requests.append((position, request))
+        if pinned:
+            self._requests.append((position, link.change(name=born.name, mtu=born.mtu)))
         self._born.add(born.name)
         if operation.twin is not None and twin_fd is None:
             self._born.add(operation.twin.name)
