@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from clients import fetch, serving
 from docker_host import DockerHost
 
 import netwright
+from clients import fetch, serving
 
 
 @pytest.fixture
