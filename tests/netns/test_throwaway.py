@@ -102,7 +102,9 @@ def started(user: Users, script: str) -> subprocess.Popen[str]:
 
 def test_when_it_ends_its_daemons_namespaces_mounts_and_links_are_gone(user: Users) -> None:
     links, mounts = run(["ip", "-j", "link"]).stdout, Path("/proc/self/mounts").read_text()
-    with started(user, "ip netns add a; ip link add x0 type veth peer name x1 netns a; setsid -f sleep 3217") as outer:
+    # setsid returns before what it starts has become `sleep`.
+    seen = "for try in $(seq 1000); do pgrep -fx 'sleep 3217' > /dev/null && break; done"
+    with started(user, f"ip netns add a; ip link add x0 type veth peer name x1 netns a; setsid -f sleep 3217; {seen}") as outer:
         with Pinned(innermost(outer.pid)) as inside:
             assert [words for words in inside.processes() if "3217" in words and words.startswith("sleep")] == ["sleep 3217 "]
             outer.communicate("end\n", timeout=10)
