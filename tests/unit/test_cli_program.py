@@ -26,9 +26,9 @@ def loaded_by(*arguments: str) -> list[str]:
     code = f"""
 import sys
 sys.argv = ["netwright", *{list(arguments)!r}]
-from netwright.frontends.cli import main
+from netwright.frontends.cli import answer
 try:
-    main()
+    answer()
 except SystemExit as end:
     print(end.code, [name for name in {HEAVY!r} if name in sys.modules], file=sys.stderr)
 """
