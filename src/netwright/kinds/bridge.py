@@ -19,6 +19,8 @@ from netwright.rtnl.constants import (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bridge(Link):
+    """Times are in whole seconds."""
+
     kind: ClassVar[str] = "bridge"
     mtu_follows_ports: ClassVar[bool] = True
 

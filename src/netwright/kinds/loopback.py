@@ -11,6 +11,8 @@ from netwright.rtnl.constants import ARPHRD_LOOPBACK
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loopback(Link):
+    """Innate; of its fields a file decides the mark and whether it is up."""
+
     innate: ClassVar[bool] = True
     hardware: ClassVar[int | None] = ARPHRD_LOOPBACK
 

@@ -11,6 +11,8 @@ from netwright.model.netns import HOST
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Nic(Link):
+    """Its fields are as the file wants them, or as they were at home."""
+
     borrowed: ClassVar[bool] = True
 
     current: LinkKey = field(compare=False)

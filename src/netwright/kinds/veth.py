@@ -13,6 +13,8 @@ from netwright.rtnl.constants import VETH_INFO_PEER
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Veth(Link):
+    """One end."""
+
     kind: ClassVar[str] = "veth"
     recreate_on: ClassVar[frozenset[str]] = frozenset({"peer"})
     queues: ClassVar[int | None] = 1

@@ -16,7 +16,10 @@ from netwright.model.state import Claims
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
-    """The root. `why` is a clause a person can read: "in the file, not on the host"."""
+    """The root. `why` is a clause a person can read: "in the file, not on the host".
+
+    Each has a docstring: for a class without one dataclass() makes one from the signature, which doubles the time to load it.
+    """
 
     why: str
 
@@ -31,6 +34,8 @@ class CreateNetns(Operation):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeleteNetns(Operation):
+    """Take the name away; what is in it goes with its last user."""
+
     netns: NetnsRef
 
 
@@ -59,6 +64,8 @@ class ChangeLink(Operation):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeleteLink(Operation):
+    """And its twin with it."""
+
     netns: NetnsRef
     name: str
 
@@ -82,42 +89,56 @@ class MoveLink(Operation):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AddAddress(Operation):
+    """To a link of the namespace."""
+
     netns: NetnsRef
     address: Address
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemoveAddress(Operation):
+    """Nothing happens where it is gone."""
+
     netns: NetnsRef
     address: Address
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AddRoute(Operation):
+    """Its protocol number says that it is ours."""
+
     netns: NetnsRef
     route: Route
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemoveRoute(Operation):
+    """Nothing happens where it is gone."""
+
     netns: NetnsRef
     route: Route
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AddRule(Operation):
+    """A policy rule (ip-rule(8))."""
+
     netns: NetnsRef
     rule: Rule
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemoveRule(Operation):
+    """Nothing happens where it is gone."""
+
     netns: NetnsRef
     rule: Rule
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetSysctl(Operation):
+    """A kernel parameter of the namespace."""
+
     netns: NetnsRef
     key: str
     value: str
@@ -134,6 +155,8 @@ class ReplaceTable(Operation):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeleteTable(Operation):
+    """Our table, with all that is in it."""
+
     netns: NetnsRef
     name: str
 
@@ -167,28 +190,38 @@ class WriteFile(Operation):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemoveFile(Operation):
+    """A file below /etc/netns/NAME."""
+
     netns: NetnsRef
     name: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreateDockerNetwork(Operation):
+    """By the Engine, with our label."""
+
     network: DockerNetwork
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemoveDockerNetwork(Operation):
+    """One that carries our label."""
+
     name: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectContainer(Operation):
+    """To one of its networks; Docker gives the address where none is stated."""
+
     container: str
     attachment: Attachment
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DisconnectContainer(Operation):
+    """From a network that we connected it to."""
+
     container: str
     network: str
 
