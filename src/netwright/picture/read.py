@@ -106,7 +106,7 @@ class _Reader:
         found = [container.name for container in matches(key, spec, self.docker)]
         if not found:
             found = [spec.docker if isinstance(spec.docker, str) else key]
-        note = f"label {spec.docker.label}" if isinstance(spec.docker, LabelSelector) else ""
+        note = str(spec.docker) if isinstance(spec.docker, LabelSelector) else ""
         boxes = []
         for name in found:
             ref = container_ref(name)

@@ -51,9 +51,7 @@ def matches(key: str, spec: ContainerSpec | None, docker: DockerState) -> tuple[
     """The containers that an entry of `containers:` means: by name, by (the start of) an id, or by label."""
     wanted = spec.docker if spec is not None and spec.docker is not None else key
     if isinstance(wanted, LabelSelector):
-        label, equals, value = wanted.label.partition("=")
-        found = [c for c in docker.containers.values() if label in c.labels and (not equals or c.labels[label] == value)]
-        return tuple(sorted(found, key=lambda c: c.name))
+        return tuple(sorted((c for c in docker.containers.values() if wanted.matches(c.labels)), key=lambda c: c.name))
     if wanted in docker.containers:
         return (docker.containers[wanted],)
     by_id = [c for c in docker.containers.values() if len(wanted) >= 12 and c.id.startswith(wanted)]

@@ -161,7 +161,7 @@ def _namespace(path: Path, spec: NamespaceSpec | None, work: _Work) -> dict[str,
 
 def _container(key: str, spec: ContainerSpec, networks: dict[str, Any], work: _Work) -> dict[str, Any]:
     if isinstance(spec.docker, LabelSelector):
-        work.notes.append(f"containers.{key}: one namespace stands in for every container with the label {spec.docker.label}")
+        work.notes.append(f"containers.{key}: one namespace stands in for every container with the {spec.docker}")
     interfaces: dict[str, Any] = {}
     free = (name for number in range(10_000) if (name := f"eth{number}") not in spec.interfaces)
     joined = dict(spec.networks) or dict.fromkeys(_networks_used(key, spec, networks, work))

@@ -135,7 +135,7 @@ def _containers(topology: Topology, findings: Findings) -> None:
                         "leave it out: Docker gives each its own",
                         on=((*site.path, "docker"),),
                     )
-        own = f"label {part.docker.label}" if isinstance(part.docker, LabelSelector) else part.docker or name
+        own = str(part.docker or name)
         if own in seen:
             findings.add(
                 site.path,

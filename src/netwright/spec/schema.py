@@ -7,9 +7,10 @@ here; what two values can be wrong about together is in `spec.checks`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, field_validator, model_validator
 
 from netwright.errors import InvalidValue
 from netwright.spec.fields import (
@@ -238,9 +239,24 @@ class ContainerNetworkSpec(Part):
 
 
 class LabelSelector(Part):
-    """Every container with this label, now and later."""
+    """Every container with this label (of a list: with all of them), now and later."""
 
-    label: LabelField = Field(description="KEY=VALUE, or KEY for any value")
+    label: Annotated[list[LabelField], OneOrList()] = Field(description="KEY=VALUE, or KEY for any value; a list: all of them")
+
+    @field_validator("label")
+    @classmethod
+    def _some(cls, label: list[str]) -> list[str]:
+        if not label:
+            raise InvalidValue("an empty list means no container", hint="write KEY=VALUE, or KEY for any value")
+        return label
+
+    def __str__(self) -> str:
+        return f"label{'s' * (len(self.label) > 1)} {', '.join(self.label)}"
+
+    def matches(self, labels: Mapping[str, str]) -> bool:
+        """Whether a container with these labels is meant."""
+        wanted = (label.partition("=") for label in self.label)
+        return all(key in labels and (not equals or labels[key] == value) for key, equals, value in wanted)
 
 
 class ContainerSpec(Part):
