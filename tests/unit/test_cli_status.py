@@ -7,9 +7,6 @@ import time
 import pytest
 
 from netwright.engine.outcome import StackStatus
-from netwright.frontends.cli.documents import status_document
-from netwright.frontends.cli.standing import standing_of
-from netwright.frontends.cli.status import _lines
 from netwright.kinds.bridge import Bridge
 from netwright.kinds.loopback import Loopback
 from netwright.kinds.veth import Veth
@@ -18,6 +15,9 @@ from netwright.model.netns import HOST, named
 from netwright.model.operation import AddAddress, CreateNetns, Plan
 from netwright.model.route import Address, Route
 from netwright.model.state import Namespace, State
+from netwright.report.documents import status_document
+from netwright.report.standing import standing_of
+from netwright.report.status_text import status_text
 
 SPEC = """\
 version: 1
@@ -96,7 +96,7 @@ def in_utc(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def text(status: StackStatus) -> str:
-    return "".join(f"{line}\n" for line in _lines(status, standing_of(status)))
+    return status_text([(status, standing_of(status))])
 
 
 def test_a_stack_that_has_drifted_is_shown_with_what_is_missing_and_what_would_be_done() -> None:

@@ -56,7 +56,7 @@ def apply(file: str, *, confirm: float | None, no_wait: bool, quiet: bool, as_js
 
         start_watching(name, outcome.confirm_before)
     if as_json:
-        from netwright.frontends.cli.documents import apply_document
+        from netwright.report.documents import apply_document
 
         say.document(apply_document(name, outcome))
     elif not quiet:

@@ -38,7 +38,7 @@ def confirm(stack: str | None, *, as_json: bool) -> int:
             hint="if its time has passed it was rolled back: netwright status tells how the host stands",
         )
     if as_json:
-        from netwright.frontends.cli.documents import confirm_document
+        from netwright.report.documents import confirm_document
 
         say.document(confirm_document(confirmed))
     else:

@@ -60,7 +60,7 @@ def demo(*, as_json: bool) -> int:
     tell(f"\n{_title('The picture')}{picture}\n\n")
     tell("All is as the file says, and nothing of it is left.\n" if held else "NOT all is as the file says.\n")
     if as_json:
-        from netwright.frontends.cli.documents import VERSION
+        from netwright.report.documents import VERSION
 
         say.document(
             {

@@ -34,7 +34,7 @@ def destroy(stack: str, *, no_wait: bool, quiet: bool, as_json: bool) -> int:
     with shown(quiet=quiet) as progress, open_engine(progress=progress) as engine:
         outcome = engine.destroy(name, wait=not no_wait)
     if as_json:
-        from netwright.frontends.cli.documents import apply_document
+        from netwright.report.documents import apply_document
 
         say.document(apply_document(name, outcome))
         return 0

@@ -26,7 +26,7 @@ def tell(error: NetwrightError, *, as_json: bool) -> int:
     """Say it on standard error; with `as_json` the document goes to standard output as well."""
     status = exit_status(error)
     if as_json:
-        from netwright.frontends.cli.documents import error_document
+        from netwright.report.documents import error_document
 
         say.document(error_document(error, status))
     if isinstance(error, SpecError):
@@ -45,7 +45,7 @@ def tell_usage(error: click.ClickException, *, as_json: bool) -> int:
     context = error.ctx if isinstance(error, click.UsageError) else None
     hint = f"{context.command_path} --help tells more" if context is not None else None
     if as_json:
-        from netwright.frontends.cli.documents import plain_error_document
+        from netwright.report.documents import plain_error_document
 
         say.document(plain_error_document("Usage", message, hint, USAGE))
     _say(message, hint)
@@ -55,7 +55,7 @@ def tell_usage(error: click.ClickException, *, as_json: bool) -> int:
 def tell_interrupted(*, as_json: bool) -> int:
     """Ctrl-C where there was nothing to roll back."""
     if as_json:
-        from netwright.frontends.cli.documents import plain_error_document
+        from netwright.report.documents import plain_error_document
 
         say.document(plain_error_document("Interrupted", "Interrupted.", None, INTERRUPTED))
     say.words("Interrupted.")
@@ -67,7 +67,7 @@ def tell_unexpected(error: Exception, *, as_json: bool) -> int:
     message = f"This should not happen: {type(error).__name__}: {error}".replace("\n", " ")
     hint = "run it again with NETWRIGHT_DEBUG=1 and report what it prints, with your file; netwright status tells how the host stands"
     if as_json:
-        from netwright.frontends.cli.documents import plain_error_document
+        from netwright.report.documents import plain_error_document
 
         say.document(plain_error_document("Unexpected", message, hint, FAILED))
     _say(message, hint)

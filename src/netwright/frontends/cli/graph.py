@@ -36,7 +36,7 @@ def graph(stack: str, *, form: Form, as_json: bool) -> int:
 
     drawing = draw(picture, form)
     if as_json:
-        from netwright.frontends.cli.documents import graph_document
+        from netwright.report.documents import graph_document
 
         say.document(graph_document(form, drawing))
     else:

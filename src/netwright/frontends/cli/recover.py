@@ -31,7 +31,7 @@ def recover(*, no_wait: bool, as_json: bool) -> int:
         recovered = engine.recover(wait=not no_wait)
         expired = engine.expire_trials()
     if as_json:
-        from netwright.frontends.cli.documents import recover_document
+        from netwright.report.documents import recover_document
 
         say.document(recover_document(recovered, expired))
         return 0

@@ -25,7 +25,7 @@ def validate(file: str, *, as_json: bool) -> int:
     """
     document = read_document(file)
     if as_json:
-        from netwright.frontends.cli.documents import validate_document
+        from netwright.report.documents import validate_document
 
         say.document(validate_document(document))
         return 0

@@ -27,7 +27,7 @@ from netwright.errors import ApplyFailed, NetwrightError, SpecError
 
 if TYPE_CHECKING:
     from netwright.engine.outcome import Outcome, StackStatus
-    from netwright.frontends.cli.standing import Standing
+    from netwright.report.standing import Standing
     from netwright.spec.document import Document
 
 VERSION = 1

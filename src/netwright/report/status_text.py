@@ -1,0 +1,77 @@
+"""How stacks stand, in words: what `netwright status` prints."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Protocol
+
+from netwright.planning.text import plan_text
+
+if TYPE_CHECKING:
+    from netwright.engine.outcome import StackStatus
+    from netwright.report.standing import LinkStanding, Published, Standing
+
+NO_STACKS = "There are no stacks. netwright apply FILE makes one."
+
+
+class Style(Protocol):
+    """Colours a text, or gives it back as it is."""
+
+    def __call__(self, text: str, /, *, fg: str | None = None, bold: bool | None = None) -> str: ...
+
+
+def plain(text: str, /, *, fg: str | None = None, bold: bool | None = None) -> str:  # noqa: ARG001 - a Style
+    """The Style of a reader that knows no colours."""
+    return text
+
+
+def status_text(seen: Sequence[tuple[StackStatus, Standing]], style: Style = plain) -> str:
+    """Every stack, a blank line between two."""
+    return "\n".join("".join(f"{line}\n" for line in _lines(one, standing, style)) for one, standing in seen)
+
+
+def _lines(one: StackStatus, standing: Standing, style: Style) -> Iterator[str]:
+    when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(one.committed_at)) if one.committed_at else "never"
+    yield f"{style(one.name, bold=True)}  {_verdict(one, standing, style)}"
+    yield f"  from {one.source}, committed {when}"
+    if one.confirm_before is not None:
+        until = time.strftime("%H:%M:%S", time.localtime(one.confirm_before))
+        yield f"  {style('not confirmed', fg='yellow')}: rolled back at {until} unless you run: netwright confirm {one.name}"
+    for place in standing.places:
+        yield f"  {style(place.title, bold=True)}{'' if place.there else '  ' + style('missing', fg='red')}"
+        rows = [_row(link) for link in place.links]
+        widths = [max((len(row[column]) for row in rows), default=0) for column in range(3)]
+        for row in rows:
+            yield "    " + "  ".join([*(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=False)), *row[3:]]).rstrip()
+        for route in place.routes:
+            via = f" via {route.via}" if route.via else ""
+            dev = f" dev {route.dev}" if route.dev and not route.via else ""
+            yield f"    route {'default' if route.to in ('0.0.0.0/0', '::/0') else route.to}{via}{dev}"
+        yield from (f"    publish {_published(publish)}" for publish in standing.publishes if publish.on == place.key)
+    keys = {place.key for place in standing.places}
+    yield from (f"  publish on {publish.on}: {_published(publish)}" for publish in standing.publishes if publish.on not in keys)
+    if one.drift is not None:
+        yield from (f"  waiting: {sentence}" for sentence in one.drift.waiting)
+        if one.drift:
+            yield f"  {style('drift', fg='yellow')}: an apply would"
+            operations = plan_text(one.drift, numbered=False).partition("\nWaiting:\n")[0]
+            yield from (f"    {line}" for line in operations.splitlines())
+
+
+def _verdict(one: StackStatus, standing: Standing, style: Style) -> str:
+    if one.unfinished:
+        return style("a run was cut short: netwright recover", fg="red")
+    if one.trouble is not None:
+        return style(f"cannot be checked: {one.trouble}", fg="red")
+    return style("in order", fg="green") if standing.in_order else style("drifted", fg="yellow")
+
+
+def _row(link: LinkStanding) -> tuple[str, ...]:
+    state = ("up" if link.up else "down") if link.there else "missing"
+    return (link.name, link.kind, state, " ".join(link.addresses) or (f"in {link.master}" if link.master else ""))
+
+
+def _published(publish: Published) -> str:
+    sources = "" if publish.sources is None else f" from {', '.join(publish.sources)}"
+    return f"{publish.listen}{sources} to {publish.to}{'' if publish.source == 'masquerade' else ', source preserved'}"
