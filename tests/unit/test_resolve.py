@@ -203,7 +203,10 @@ namespaces:
         source_ports=(80, 80),
     )
     assert rule.table >= 780_000
-    assert Route(to="0.0.0.0/0", via="10.5.0.2", dev="eth0", table=rule.table) in web.routes
+    assert {route for route in web.routes if route.table == rule.table} == {
+        Route(to="0.0.0.0/0", via="10.5.0.2", dev="eth0", source="10.5.0.10", table=rule.table),
+        Route(to="10.5.0.0/24", dev="eth0", table=rule.table),
+    }
 
 
 def test_subnets_that_the_host_or_docker_uses_are_problems() -> None:

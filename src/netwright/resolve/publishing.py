@@ -2,7 +2,11 @@
 
 `source: preserve` needs the target's replies to come back through the publishing namespace. They are sent there by policy
 rules in the target's namespace, one for each published port: "what leaves from this address and port looks into a table
-whose default route is the publisher". The target's other traffic goes where it always went.
+whose default route is the publisher". The target's other traffic goes where it always went, and so does what it answers to
+neighbours on its own networks: these stand in the table, too.
+
+A UDP server that is bound to no address has none yet when its reply is routed (net/ipv4/udp.c: udp_sendmsg), so UDP's rule
+does not ask for it; the table's routes say which address it gets.
 """
 
 from __future__ import annotations
@@ -30,7 +34,7 @@ RULE_PRIORITY = 7800
 """Of the policy rules that lead replies back: before the main table's 32766."""
 
 FIRST_TABLE = 780_000
-"""Tables from here on hold the way back to a publisher; the number is derived from the stack and the publisher."""
+"""Tables from here on hold the way back to a publisher; the number is derived from the stack, the publisher and the target's address."""
 
 
 @dataclass(slots=True)
@@ -130,10 +134,12 @@ class Publishing:
         if target.netns in (netns, HOST):
             return
         version = family(target.address)
-        table = FIRST_TABLE + int(short_hash(f"{self._document.spec.name}/{netns.key}/{version}", 4), 16)
-        self.result.routes.setdefault(target.netns, set()).add(
-            Route(to=DEFAULT4 if version == 4 else DEFAULT6, via=target.via, dev=target.interface, table=table)
-        )
+        table = FIRST_TABLE + int(short_hash(f"{self._document.spec.name}/{netns.key}/{target.address}", 4), 16)
+        back = self.result.routes.setdefault(target.netns, set())
+        default = DEFAULT4 if version == 4 else DEFAULT6
+        back.add(Route(to=default, via=target.via, dev=target.interface, source=target.address, table=table))
+        for subnet, dev in self._targets.connected(target.netns, version):
+            back.add(Route(to=subnet, dev=dev, table=table))
         rules = self.result.rules.setdefault(target.netns, set())
         for source in sources or (None,):
             rules.add(
@@ -141,7 +147,7 @@ class Publishing:
                     family=version,
                     priority=RULE_PRIORITY,
                     table=table,
-                    from_=f"{target.address}/{32 if version == 4 else 128}",
+                    from_=None if publish.listen.protocol == "udp" else f"{target.address}/{32 if version == 4 else 128}",
                     to=source,
                     ip_protocol=publish.listen.protocol,
                     source_ports=(publish.to.ports.first, publish.to.ports.last),
@@ -175,6 +181,3 @@ class Publishing:
                 return True
         return False
 
-
-def _words(path: Path) -> str:
-    return ".".join(str(step) for step in path)

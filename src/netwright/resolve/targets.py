@@ -6,9 +6,9 @@ import ipaddress
 from dataclasses import dataclass
 
 from netwright.errors import Problem
-from netwright.model.address import family, ip_of
+from netwright.model.address import family, ip_of, network_of
 from netwright.model.docker import Container
-from netwright.model.netns import HOST, NetnsRef, named
+from netwright.model.netns import HOST, NetnsKind, NetnsRef, named
 from netwright.resolve.endpoint import Endpoint
 from netwright.resolve.facts import Facts, matches, netns_of
 from netwright.resolve.network import Network
@@ -61,6 +61,13 @@ class Targets:
         if not found:
             self._waiting.append(f"{path_text(path)} waits for {name} to have an address")
         return found
+
+    def connected(self, netns: NetnsRef, version: int) -> list[tuple[str, str]]:
+        """The subnets that a target is on itself, and through which interface: by the file, and a container's as they are."""
+        found = {(network_of(cidr), endpoint.interface) for endpoint in self._by_netns.get(netns, ()) for cidr in endpoint.addresses}
+        there = self._facts.observed.namespaces.get(netns) if netns.kind is NetnsKind.CONTAINER else None
+        found |= {(network_of(address.cidr), address.dev) for address in there.addresses if address.dev != "lo"} if there else set()
+        return sorted((subnet, dev) for subnet, dev in found if family(subnet) == version and not subnet.startswith("fe80:"))
 
     def _known_address(self, netns: NetnsRef, address: str) -> Reached:
         for endpoints in self._by_netns.values():
