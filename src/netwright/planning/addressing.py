@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from netwright.model.address import family, network_of
 from netwright.model.link import LinkKey
-from netwright.model.netns import NetnsKind
+from netwright.model.netns import NetnsKind, NetnsRef
 from netwright.model.operation import AddAddress, AddRoute, AddRule, AnyOperation, RemoveAddress, RemoveRoute, RemoveRule
 from netwright.model.route import PROTOCOL, Address, Route
 from netwright.model.state import Namespace
@@ -29,6 +29,12 @@ def plan_addressing(wanted: Namespace, there: Namespace | None, earlier: Namespa
     operations: list[AnyOperation] = []
     added = sorted((a for a in wanted.addresses if a.key not in have), key=_address_order)
     operations += [AddAddress(netns=ref, address=a, why="in the file, not on the interface") for a in added]
+    for address in sorted((a for a in wanted.addresses if a.key in have and _drops(ref, a, links)), key=_address_order):
+        # Removed first: where the kernel was told to keep them (net.ipv6.conf.*.keep_addr_on_down) it is still there.
+        operations += [
+            RemoveAddress(netns=ref, address=address, why="goes as its interface goes down"),
+            AddAddress(netns=ref, address=address, why="goes as its interface goes down"),
+        ]
     operations += [RemoveAddress(netns=ref, address=a, why="in the file no more") for a in unwanted]
     if unwanted:
         # With a primary address the kernel drops the others of its subnet: put them back, also those just added.
@@ -44,6 +50,10 @@ def plan_addressing(wanted: Namespace, there: Namespace | None, earlier: Namespa
 
 def _gone(key: LinkKey, links: LinkPlan) -> bool:
     return key in links.fresh or key in links.doomed
+
+
+def _drops(ref: NetnsRef, address: Address, links: LinkPlan) -> bool:
+    return family(address.cidr) == 6 and LinkKey(ref, address.dev) in links.falling
 
 
 def _address_order(address: Address) -> tuple[str, int, bytes]:

@@ -26,6 +26,8 @@ class LinkPlan:
 
     fresh: set[LinkKey] = field(default_factory=set)
     doomed: set[LinkKey] = field(default_factory=set)
+    falling: set[LinkKey] = field(default_factory=set)
+    """Those that are taken down: with that the kernel drops their IPv6 addresses, and the routes through them."""
     configure: dict[NetnsRef, list[ChangeLink]] = field(default_factory=dict)
 
 
@@ -120,6 +122,8 @@ def _freed(have: Link, ref: NetnsRef, result: LinkPlan) -> Link:
 def _change(result: LinkPlan, ref: NetnsRef, link: Link, have: Link | None, why: str) -> None:
     fields = link.differences(have) if have is not None else _stated(link)
     if fields:
+        if "up" in fields and not link.up and have is not None:
+            result.falling.add(LinkKey(ref, link.name))
         before = have if have is not None and not link.innate else None
         result.configure.setdefault(ref, []).append(ChangeLink(netns=ref, link=link, fields=fields, before=before, why=_why(fields, why)))
 

@@ -87,6 +87,9 @@ def _default(holder: Holder, endpoints: list[Endpoint], version: int, default: s
         network, wish = endpoint.network, endpoint.spec.default_route
         if network is None or wish is False or network.spec.internal or endpoint.address(version) is None:
             continue
+        if not endpoint.spec.up:
+            # The kernel takes no route through what is down.
+            continue
         gateway = network.gateway(version)
         if gateway is None or not (asks or wish):
             continue
