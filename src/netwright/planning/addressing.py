@@ -118,10 +118,9 @@ def _same(want: Route, have: Route) -> bool:
 
 
 def _rival(route: Route, alive: list[Route], wanted: Namespace) -> Route | None:
-    """A route that stands where this one shall: IPv4 keeps one for each destination, metric and table."""
-    if family(route.to) == 6:
-        return None
-    others = [r for r in alive if (r.to, r.table, r.metric or 0) == (route.to, route.table, route.metric or 0)]
+    """A route that stands where this one shall: the kernel keeps one for each destination, metric and table."""
+    default = 1024 if family(route.to) == 6 else 0
+    others = [r for r in alive if (r.to, r.table, r.metric or default) == (route.to, route.table, route.metric or default)]
     return next((r for r in others if not any(_same(w, r) for w in wanted.routes)), None)
 
 
@@ -136,11 +135,13 @@ def _ours(route: Route, wanted: Namespace, earlier: Namespace) -> bool:
 
 
 def _changed(want: Route, have: Route) -> str | None:
+    """The first thing that is not as wanted. The kernel adds none of these to a route of ours by itself, but for its scope."""
+    ours = want.protocol == PROTOCOL
     for name in ("source", "mtu", "scope"):
         value = getattr(want, name)
-        if value is not None and value != getattr(have, name):
+        if value != getattr(have, name) and (value is not None or (ours and name != "scope")):
             return name
-    return "onlink" if want.onlink and not have.onlink else None
+    return "onlink" if want.onlink != have.onlink and (want.onlink or ours) else None
 
 
 def _rules(wanted: Namespace, observed: Namespace, earlier: Namespace) -> list[AnyOperation]:
