@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from netwright.model.firewall import ForeignChain
+from netwright.model.loan import FOLLOWS
 from netwright.model.names import table_name
 from netwright.model.netns import HOST, NetnsKind, NetnsRef, named
 from netwright.model.state import Desired, State
@@ -57,6 +58,7 @@ def look_closer(world: World, first: State, desired: Desired) -> State:
             if ref not in refs:
                 continue
             keys = frozenset(namespace.sysctls)
+            keys |= {follower for follower, leader in FOLLOWS.items() if leader in keys}
             if keys:
                 sysctls[ref] = sysctls.get(ref, frozenset()) | keys
             if namespace.table is not None:

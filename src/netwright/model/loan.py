@@ -30,6 +30,10 @@ class NicLoan:
     routes: tuple[Route, ...]
 
 
+FOLLOWS = {"net.ipv4.conf.all.accept_redirects": "net.ipv4.ip_forward"}
+"""Sysctl → another, with which the kernel sets it (net/ipv4/devinet.c: inet_forward_change): it is borrowed and given back with that."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SysctlLoan:
     """A sysctl of a namespace that the stack does not own, with the value it had."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from netwright.model.firewall import ForeignRules, Table
 from netwright.model.link import LinkKey
-from netwright.model.loan import SysctlLoan
+from netwright.model.loan import FOLLOWS, SysctlLoan
 from netwright.model.netns import NetnsRef
 from netwright.model.operation import (
     DeleteTable,
@@ -36,7 +36,8 @@ def plan_sysctls(
         values = {**{key: BIRTH[key] for key in earlier.sysctls if key in BIRTH}, **values}
     at_birth: dict[str, str] = {}
     operations: list[SetSysctl] = []
-    for key, value in values.items():
+    turned: set[str] = set()
+    for key, value in sorted(values.items(), key=lambda entry: entry[0] in FOLLOWS):
         interface = interface_of(key)
         new_link = interface is not None and LinkKey(ref, interface) in links.fresh
         if new_link and key.endswith(".disable_ipv6") and value == _born_without_ipv6(wanted, there):
@@ -44,7 +45,8 @@ def plan_sysctls(
         if there is not None and interface is not None and not new_link and interface not in there.links:
             continue
         have = there.sysctls.get(key) if there is not None and not new_link else None
-        if have is not None and " ".join(have.split()) == " ".join(value.split()):
+        leader = FOLLOWS.get(key)
+        if have is not None and " ".join(have.split()) == " ".join(value.split()) and leader not in turned:
             continue
         if there is None and interface is None:
             # Forwarding before there is anything to forward is harmless in a namespace that is empty.
@@ -54,14 +56,26 @@ def plan_sysctls(
             draft.refused.append(f"the kernel has no sysctl {key} in {place(ref)}")
             continue
         operation = SetSysctl(netns=ref, key=key, value=value, why=f"it is {have}" if have is not None else "in the file")
-        lent = any(loan.netns == ref and loan.key == key for loan in desired.sysctl_loans)
-        if wanted.shared and not lent and have is not None:
-            draft.loans.append(SysctlLoan(netns=ref, key=key, value=have))
+        turned.add(key)
+        if wanted.shared and there is not None:
+            _borrow(key, there, desired, draft)
         if key.endswith(_FORWARDING):
             draft.add(Step.FORWARD if value != "0" else Step.CLOSE, operation)
+        elif leader in turned:
+            # The kernel has just set it with its leader.
+            draft.add(Step.FORWARD if values[leader] != "0" else Step.CLOSE, operation)
         else:
             operations.append(operation)
     return at_birth, operations
+
+
+def _borrow(key: str, there: Namespace, desired: Desired, draft: Draft) -> None:
+    """What a sysctl was before we set it, and those that the kernel sets with it."""
+    known = {(loan.netns, loan.key) for loan in (*desired.sysctl_loans, *draft.loans) if isinstance(loan, SysctlLoan)}
+    for name in (key, *(follower for follower, leader in FOLLOWS.items() if leader == key)):
+        have = there.sysctls.get(name)
+        if have is not None and (there.ref, name) not in known:
+            draft.loans.append(SysctlLoan(netns=there.ref, key=name, value=have))
 
 
 def _born_without_ipv6(wanted: Namespace, there: Namespace | None) -> str | None:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from netwright.model.docker import DockerNetwork, DockerState
-from netwright.model.loan import ConnectionLoan, Loan, NicLoan, SysctlLoan
+from netwright.model.loan import FOLLOWS, ConnectionLoan, Loan, NicLoan, SysctlLoan
 from netwright.model.netns import NetnsRef
 from netwright.model.state import Claims, Desired, Namespace, State
 from netwright.resolve.facts import Facts
@@ -24,12 +24,13 @@ def transition(
     facts: Facts,
     claims: Claims,
     fingerprints: Mapping[str, str],
-    kept_by_others: frozenset[tuple[NetnsRef, str]] = frozenset(),
+    others: Mapping[str, Desired] | None = None,
 ) -> Desired:
     """`target` with everything that must be undone on the way to it.
 
-    `before`: what was committed, and what an unfinished run wanted. `kept_by_others`: sysctls that other stacks need as they are.
+    `before`: what was committed, and what an unfinished run wanted. `others`: what other stacks want: it stays as it is.
     """
+    theirs = _shared(others or {})
     earlier: dict[NetnsRef, Namespace] = {}
     networks: dict[str, DockerNetwork] = {}
     files: dict[NetnsRef, Mapping[str, str]] = {}
@@ -44,9 +45,13 @@ def transition(
             home = namespaces.get(loan.home, Namespace(ref=loan.home))
             namespaces[loan.home] = _with_nic(home, back)
     for sysctl in facts.sysctl_loans:
-        place = namespaces.get(sysctl.netns, Namespace(ref=sysctl.netns))
-        if sysctl.key not in place.sysctls and (sysctl.netns, sysctl.key) not in kept_by_others:
-            namespaces[sysctl.netns] = replace(place, sysctls={**place.sysctls, sysctl.key: sysctl.value})
+        there = facts.observed.namespaces.get(sysctl.netns)
+        if there is None:
+            # It went with its sysctls.
+            continue
+        place = namespaces.get(there.ref, Namespace(ref=there.ref))
+        if sysctl.key not in place.sysctls and not (there.ref in theirs and sysctl.key in theirs[there.ref].sysctls):
+            namespaces[there.ref] = replace(place, sysctls={**place.sysctls, sysctl.key: sysctl.value})
     return replace(
         target,
         state=replace(target.state, namespaces=namespaces),
@@ -69,7 +74,8 @@ def _held(target: Desired, loan: Loan) -> bool:
         case NicLoan():
             return _still_wanted(loan, target)
         case SysctlLoan():
-            return loan.key in target.state.namespaces.get(loan.netns, Namespace(ref=loan.netns)).sysctls
+            wanted = target.state.namespaces.get(loan.netns, Namespace(ref=loan.netns)).sysctls
+            return loan.key in wanted or FOLLOWS.get(loan.key) in wanted
         case ConnectionLoan():
             return loan.network in target.attachments.get(loan.container, {})
 
