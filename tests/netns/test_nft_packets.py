@@ -227,6 +227,19 @@ def test_nothing_leaves_or_enters_an_internal_network(network: Network) -> None:
     assert ask("mate", "172.30.0.2", 81) == "served 81 172.30.0.11"
 
 
+def test_an_isolated_network_is_left_but_not_entered_except_through_published_ports(network: Network) -> None:
+    network.serve("allowed", "10.0.0.9", 80)
+    network.serve("mate", "172.30.0.11", 80)
+    network.serve("web", WEB4, 80)
+    run("ip", "-n", "mate", "route", "add", "default", "via", "172.30.0.2")
+    run("ip", "-n", "allowed", "route", "add", "172.30.0.0/16", "via", "10.0.0.1")
+    lan = BridgeNetwork(bridge="uplink", subnets=("172.30.0.0/16",), masquerade=False, internal=False, isolated=True)
+    load("pub", Intents(networks=(lan,), publishes=(publish(interface=None, sources=None, ports=(8080, 8080), target_ports=(80, 80)),)))
+    assert ask("mate", "10.0.0.9", 80) == "served 80 172.30.0.11"
+    assert ask("allowed", "172.30.0.11", 80, seconds=1) == "silence"
+    assert ask("allowed", "10.0.0.1", 8080) == "served 80 172.30.0.2"
+
+
 def test_a_restricted_port_that_a_proxy_listens_on_is_there_for_its_sources_and_on_loopback(network: Network) -> None:
     network.serve("pub", "::", 8080)
     network.serve("pub", "::", 8081, protocol="udp")

@@ -297,6 +297,27 @@ def test_networks_and_interfaces_are_masqueraded_by_maps_and_internal_ones_shut(
     )
 
 
+def test_an_isolated_network_is_entered_by_replies_and_through_published_ports_only() -> None:
+    networks = (
+        BridgeNetwork(bridge="br0", subnets=("172.30.0.0/16",), masquerade=False, internal=False, isolated=True),
+        BridgeNetwork(bridge="br1", subnets=("172.31.0.0/16",), masquerade=False, internal=False, isolated=True),
+        BridgeNetwork(bridge="br2", subnets=("172.32.0.0/16",), masquerade=False, internal=True, isolated=True),
+    )
+    assert part(compiled(networks=networks), "chain", "forward") == (
+        """\
+	chain forward {
+		type filter hook forward priority 0; policy accept;
+		iifname . oifname @internal_within accept
+		iifname @internal drop
+		oifname @internal drop
+		iifname . oifname @isolated_within accept
+		oifname @isolated ct direction original ct status & dnat == 0 drop
+	}
+"""
+    )
+    assert '"br0",\n\t\t\t"br1"\n' in part(compiled(networks=networks), "set", "isolated")
+
+
 def test_a_restriction_answers_others_as_if_nothing_were_there() -> None:
     restrictions = (
         Restriction(protocol="tcp", ports=(8080, 8080), sources=("10.0.0.0/16",)),

@@ -4,7 +4,7 @@
     prerouting    nat, -101             hands published ports on; before Docker's at -100
     output        nat, -101             the same for connections that begin here
     postrouting   nat, 99               masquerades published ports, interfaces and networks; before Docker's at 100
-    forward       filter, 0             shuts internal networks
+    forward       filter, 0             shuts internal networks, and isolated ones from outside
     input         filter, -1            shuts ports on which a proxy of Docker's listens for everybody, where the file says for whom
 
 Sets, maps and chains that nothing uses are left out. Priorities are numbers: nft refuses `dstnat` in an output hook.

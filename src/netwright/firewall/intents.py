@@ -37,6 +37,8 @@ class BridgeNetwork:
     subnets: tuple[str, ...]
     masquerade: bool
     internal: bool
+    isolated: bool = False
+    """No connection from another network begins here, but through a published port."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""What leaves: the networks and interfaces that are masqueraded, and the networks that nothing leaves or enters."""
+"""What leaves and enters: what is masqueraded, the networks that nothing leaves or enters, and those that nobody calls from outside."""
 
 from __future__ import annotations
 
@@ -28,9 +28,10 @@ class Leaving:
             for of_family in (4, 6)
             if (subnets := self._subnets(of_family))
         )
-        if internal := self._internal():
-            parts.append(set_text("internal", "ifname", internal))
-            parts.append(set_text("internal_within", "ifname . ifname", [f"{name} . {name}" for name in internal]))
+        for kind, bridges in (("internal", self._internal()), ("isolated", self._isolated())):
+            if bridges:
+                parts.append(set_text(kind, "ifname", bridges))
+                parts.append(set_text(f"{kind}_within", "ifname . ifname", [f"{name} . {name}" for name in bridges]))
         return "".join(parts)
 
     def chains(self) -> str:
@@ -45,12 +46,19 @@ class Leaving:
 
     def forwarded(self) -> list[str]:
         """Rules of the forward hook. Within: br_netfilter shows frames of one bridge to this hook too."""
-        if not self._internal():
-            return []
-        return ["iifname . oifname @internal_within accept", "iifname @internal drop", "oifname @internal drop"]
+        rules: list[str] = []
+        if self._internal():
+            rules += ["iifname . oifname @internal_within accept", "iifname @internal drop", "oifname @internal drop"]
+        if self._isolated():
+            # Replies pass, and so does what was sent to a published port, whoever translated it.
+            rules += ["iifname . oifname @isolated_within accept", "oifname @isolated ct direction original ct status & dnat == 0 drop"]
+        return rules
 
     def _internal(self) -> list[str]:
         return sorted({f'"{parse_ifname(network.bridge)}"' for network in self.networks if network.internal})
+
+    def _isolated(self) -> list[str]:
+        return sorted({f'"{parse_ifname(network.bridge)}"' for network in self.networks if network.isolated and not network.internal})
 
     def _bridges(self) -> dict[str, int]:
         """Bridge → its number, of those that masquerade."""

@@ -74,6 +74,7 @@ def _intents(holding: list[Holder], networks: dict[str, Network], published: Pub
             subnets=tuple(subnet.prefix for subnet in network.subnets),
             masquerade=network.spec.masquerade and not network.spec.internal and any(s.gateway for s in network.subnets),
             internal=network.spec.internal,
+            isolated=network.spec.isolated,
         )
         for network in networks.values()
         if network.ours and network.bridge is not None

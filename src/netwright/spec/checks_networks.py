@@ -152,6 +152,10 @@ def _manager(net: Net, findings: Findings) -> None:
             findings.add((*path, key), "Docker cannot set this", "leave it out, or leave out managed_by: docker", on=(manager,))
     if spec.external:
         return
+    if spec.isolated:
+        findings.add(
+            (*path, "isolated"), "Docker isolates its own networks", "leave it out, or leave out managed_by: docker", on=(manager,)
+        )
     name = spec.name or net.name
     if name in _PREDEFINED:
         findings.add(path, f"Docker has a network {name} of its own", "call it otherwise, or say external: true to join it", at_key=True)
@@ -168,7 +172,7 @@ def _manager(net: Net, findings: Findings) -> None:
 def _keys(net: Net, findings: Findings) -> None:
     spec, path = net.spec, net.path
     if spec.external:
-        for key in ("internal", "mtu", "options", "labels", *_BRIDGE_ONLY):
+        for key in ("internal", "isolated", "mtu", "options", "labels", *_BRIDGE_ONLY):
             if key in spec.model_fields_set and getattr(spec, key) is not None:
                 findings.add(
                     (*path, key), "this would change an external network, which is joined as it is", "leave out this key, or external:"

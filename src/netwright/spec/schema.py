@@ -86,6 +86,7 @@ class NetworkSpec(Part):
     mtu: MtuField | None = Field(None, description="the largest packet, in bytes, for the bridge and what is plugged into it")
     masquerade: bool = Field(True, description="NAT what leaves the network")
     internal: bool = Field(False, description="no way in or out")
+    isolated: bool = Field(False, description="no connection from another network begins here, but through a published port")
     external: bool = Field(False, description="it exists already: join it, never create, change or delete it")
     stp: bool | None = Field(None, description="spanning tree protocol on the bridge")
     ageing_seconds: Annotated[int, Field(ge=0, le=1_000_000)] | None = Field(
