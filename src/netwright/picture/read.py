@@ -149,7 +149,7 @@ class _Reader:
         for subnet in network.subnets:
             within = ipaddress.ip_network(subnet.prefix)
             stated = [one for one in spec.address or () if ipaddress.ip_address(one) in within]
-            if not stated and any(ipaddress.ip_interface(one).ip in within for one in spec.addresses):
+            if not stated and (spec.external or any(ipaddress.ip_interface(one).ip in within for one in spec.addresses)):
                 continue
             lease = self.leases.get(lease_key(network.key, ref, name, subnet.prefix))
             chosen = stated or ([lease] if lease else [])

@@ -117,13 +117,13 @@ def resolve_endpoints(
     for holder, name, spec in wanted:
         attached = networks.get(spec.network) if spec.network else None
         path = (*holder.path, "interfaces", name)
-        if attached is not None and (attached.bridge is None or not (attached.subnets or attached.ours)):
+        if attached is not None and not spec.external and _unknown_yet(attached):
             waiting.append(f"{'.'.join(map(str, path))} waits for Docker to make the network {attached.docker_name}")
             continue
         addresses = list(spec.addresses)
         for subnet in attached.subnets if attached else ():
             stated = [a for a in spec.address or () if a in subnet.pool]
-            if not stated and _addressless(spec, subnet):
+            if not stated and (spec.external or _addressless(spec, subnet)):
                 continue
             try:
                 ips = stated or [
@@ -136,6 +136,11 @@ def resolve_endpoints(
             addresses.extend(f"{ip}/{subnet.length}" for ip in ips)
         endpoints.append(Endpoint(holder=holder, interface=name, spec=spec, network=attached, addresses=tuple(Cidr(a) for a in addresses)))
     return endpoints, leases
+
+
+def _unknown_yet(network: Network) -> bool:
+    """Docker says what its bridge is called, and which addresses there are."""
+    return network.bridge is None or (network.docker_name is not None and not network.subnets)
 
 
 def _take_stated(document: Document, wanted: list[tuple[Holder, str, InterfaceSpec]], networks: Mapping[str, Network]) -> None:
@@ -159,7 +164,7 @@ def _take(network: Network, address: str) -> None:
 
 def _unstated(spec: InterfaceSpec, networks: Mapping[str, Network]) -> Iterator[tuple[Network, Subnet]]:
     network = networks.get(spec.network) if spec.network else None
-    if network is None:
+    if network is None or spec.external:
         return
     for subnet in network.subnets:
         if not any(a in subnet.pool for a in spec.address or ()) and not _addressless(spec, subnet):

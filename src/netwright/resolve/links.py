@@ -41,6 +41,8 @@ def resolve_links(
         if network.ours and network.bridge is not None:
             host[network.bridge] = _bridge(network, mark)
     for endpoint in endpoints:
+        if endpoint.spec.external:
+            continue
         if endpoint.network is not None:
             _plug_in(endpoint, endpoint.network, mark, document.spec.name, links)
         elif endpoint.spec.peer is not None:

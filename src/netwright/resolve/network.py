@@ -81,6 +81,12 @@ def _docker_network(document: Document, key: str, spec: NetworkSpec, facts: Fact
         )
     bridge = spec.bridge or (there.bridge if spec.external and there else bridge_name(document.spec.name, key))
     subnets = _subnets(spec) if spec.subnets or there is None else _observed_subnets(there)
+    for config in there.subnets if spec.external and there is not None else ():
+        # Where the file states the subnets, Docker still knows more of the network: what is set apart in it.
+        for subnet in subnets:
+            for address in (config.gateway, *config.reserved.values()):
+                if address and address in subnet.pool:
+                    subnet.pool.take(address)
     for attached in facts.docker.containers.values():
         attachment = attached.attachments.get(name)
         for address in (attachment.ipv4, attachment.ipv6) if attachment else ():

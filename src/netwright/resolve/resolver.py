@@ -16,6 +16,7 @@ from netwright.model.netns import HOST, NetnsRef
 from netwright.model.state import Desired, Namespace, State
 from netwright.resolve.docker_network import desired_network
 from netwright.resolve.endpoint import Endpoint, Holder, holders, resolve_endpoints
+from netwright.resolve.external import missing
 from netwright.resolve.facts import Facts, matches
 from netwright.resolve.host_check import overlaps
 from netwright.resolve.links import Links, resolve_links
@@ -47,6 +48,7 @@ def resolve(document: Document, facts: Facts) -> Resolved:
     links = resolve_links(document, holding, networks, endpoints, facts, problems)
     published = Publishing(document, endpoints, networks, facts, problems, waiting).resolve()
     problems += overlaps(document, networks, facts)
+    waiting += missing(holding, endpoints, facts)
 
     intents = _intents(holding, networks, published)
     namespaces = _namespaces(document, holding, networks, endpoints, links, published, intents, problems)
@@ -153,7 +155,7 @@ def _sysctls(
         # An interface that comes up speaks IPv6 unasked (MLD, router solicitations): with many on a bridge that is most of the work.
         wanted[NO_IPV6] = "0" if 6 in families else "1"
     for endpoint in endpoints if 6 in families else ():
-        if endpoint.address(6):
+        if endpoint.address(6) and not endpoint.spec.external:
             wanted[f"net.ipv6.conf.{endpoint.interface.replace('.', '/')}.disable_ipv6"] = "0"
     wanted |= forwarding(holder, families, gateway_families=gateways if ref == HOST else frozenset(), publishes=publishes)
     if holder.spec is not None:

@@ -25,6 +25,8 @@ def resolve_addresses(endpoints: Iterable[Endpoint], networks: Mapping[str, Netw
                 if subnet.gateway is not None:
                     addresses[HOST].add(_address(network.bridge, f"{subnet.gateway}/{subnet.length}", ours=True))
     for endpoint in endpoints:
+        if endpoint.spec.external:
+            continue
         own = addresses.setdefault(endpoint.netns, set())
         for cidr in endpoint.addresses:
             own.add(_address(endpoint.interface, cidr, ours=endpoint.spec.nic is None))
@@ -44,15 +46,17 @@ def resolve_routes(holding: Iterable[Holder], endpoints: Iterable[Endpoint]) -> 
     routes = {}
     for holder in holding:
         own = by_netns.get(holder.netns, [])
-        found = {_stated(route, own) for route in holder.routes}
+        theirs = {stated_route(route, own) for route in holder.routes if route.external}
+        found = theirs | {stated_route(route, own) for route in holder.routes}
         for version, default in ((4, DEFAULT4), (6, DEFAULT6)):
             if not any(route.to == default and route.kind == "unicast" for route in found):
                 found.update(_default(holder, own, version, default))
-        routes[holder.netns] = found
+        routes[holder.netns] = found - theirs
     return routes
 
 
-def _stated(spec: RouteSpec, endpoints: list[Endpoint]) -> Route:
+def stated_route(spec: RouteSpec, endpoints: list[Endpoint]) -> Route:
+    """A route of the file; `endpoints` are those of its namespace."""
     version = family(spec.via or spec.source or (DEFAULT4 if spec.to == "default" else spec.to))
     to = (DEFAULT6 if version == 6 else DEFAULT4) if spec.to == "default" else spec.to
     return Route(
@@ -85,7 +89,7 @@ def _default(holder: Holder, endpoints: list[Endpoint], version: int, default: s
     first: Route | None = None
     for endpoint in endpoints:
         network, wish = endpoint.network, endpoint.spec.default_route
-        if network is None or wish is False or network.spec.internal or endpoint.address(version) is None:
+        if network is None or endpoint.spec.external or wish is False or network.spec.internal or endpoint.address(version) is None:
             continue
         if not endpoint.spec.up:
             # The kernel takes no route through what is down.

@@ -16,6 +16,7 @@ import yaml
 
 from netwright.errors import Problem, Refused, SpecError
 from netwright.model.address import parse_cidr
+from netwright.model.names import port_name
 from netwright.sandbox.outside import AT_ONCE, OutsideNic, outside_name
 from netwright.spec.document import Document, Path
 from netwright.spec.load import parse
@@ -151,11 +152,18 @@ def _spare(number: int, work: _Work) -> str:
     return str(spare[number % len(spare)])
 
 
-def _namespace(path: Path, spec: NamespaceSpec | None, work: _Work) -> dict[str, Any]:
+def _namespace(path: tuple[str, ...], spec: NamespaceSpec | None, work: _Work) -> dict[str, Any]:
     namespace = _dump(spec)
     namespace.pop("external", None)
+    for route in namespace.get("routes", ()):
+        route.pop("external", None)
     for name, interface in (spec.interfaces if spec else {}).items():
-        _stand_nic_in(path, name, interface, namespace["interfaces"][name], work)
+        own = namespace["interfaces"][name]
+        if own.pop("external", False) and not (interface.network or interface.peer):
+            # Whatever it is there: here it is a NIC, and may have to be called otherwise while it is on the host.
+            own["nic"] = name if path == ("host",) else port_name(work.document.spec.name, path[-1], name)
+            _outside((*path, "interfaces", name), own["nic"], None, work)
+        _stand_nic_in(path, name, interface, own, work)
     return namespace
 
 

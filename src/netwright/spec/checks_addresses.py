@@ -67,7 +67,7 @@ def _interface(
         if first != here:
             findings.add(here, f"{ip} is in {site.name} already: {path_text(first)}{findings.where(first)}", on=(first,))
     if net is not None:
-        _on_network(f"{site.name}'s {name}", path, stated, extra, net, uses[net.name], findings)
+        _on_network(f"{site.name}'s {name}", path, stated, extra, net, uses[net.name], findings, allocates=not interface.external)
     six = any(number(ip_of(cidr))[0] == 6 for cidr in interface.addresses) or (
         net is not None and any(one.family == 6 for one in net.subnets)
     )
@@ -98,6 +98,8 @@ def _on_network(
     net: Net,
     use: _Use,
     findings: Findings,
+    *,
+    allocates: bool = True,
 ) -> None:
     use.members += 1
     subnets_path = (*net.path, "subnets")
@@ -132,7 +134,7 @@ def _on_network(
             seen.setdefault(home.text, ip_of(cidr))
             _take(ip_of(cidr), who, (*path, *where), net, use, findings)
     for one in net.subnets:
-        if one.text not in seen:
+        if allocates and one.text not in seen:
             use.unstated[one.text] = use.unstated.get(one.text, 0) + 1
 
 

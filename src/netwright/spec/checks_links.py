@@ -52,7 +52,7 @@ def _described(site: Site, name: str, path: Path, other: Site, peer: str, descri
     there = other.interface_path(peer)
     back = described.peer
     if back is None:
-        what = f"on the network {described.network}" if described.network is not None else "a NIC"
+        what = f"on the network {described.network}" if described.network is not None else "a NIC" if described.nic else "without a peer"
         findings.add(path, f"{path_text(there)} is {what}{findings.where(there)}, so it cannot be this one's peer", on=(there,))
     elif (back.namespace, back.interface) != (site.name, name):
         findings.add(

@@ -180,6 +180,6 @@ def _host_links(topology: Topology, findings: Findings) -> None:
         if net.spec.bridge is None and not net.spec.external:
             take(bridge_name(stack, name), f"the bridge of {name}", net.path, at_key=True, key="bridge")
     for site, name, interface in topology.interfaces():
-        if interface.network is not None and interface.port is None:
+        if interface.network is not None and interface.port is None and not interface.external:
             path = site.interface_path(name)
             take(port_name(stack, site.name, name), f"the bridge's end of {path_text(path)}", path, at_key=True, key="port")

@@ -19,7 +19,10 @@ def json_schema() -> dict[str, Any]:
     top = _part("Spec", raw)
     top["title"] = "A Netwright stack"
     top["patternProperties"] = {"^x-": {"description": "yours: a place for what aliases and merge keys repeat; not looked at"}}
-    parts["InterfaceSpec"]["oneOf"] = [_has(origin) for origin in _ORIGINS]
+    external = _true("external")
+    nowhere = {"not": {"anyOf": [_has(origin) for origin in _ORIGINS]}}
+    parts["InterfaceSpec"]["oneOf"] = [*(_has(origin) for origin in _ORIGINS), external | nowhere]
+    parts["InterfaceSpec"]["not"] = {"allOf": [external, {"anyOf": [_has("nic"), _true("default_route")]}]}
     parts["InterfaceSpec"]["dependentSchemas"] = {key: _has("network") for key in ("address", "port")}
     parts["NicSelector"]["oneOf"] = [_has("mac"), _has("pci")]
     long_form = parts["ContainerPublishSpec"]
@@ -40,6 +43,10 @@ def json_schema() -> dict[str, Any]:
 
 def _has(key: str) -> dict[str, Any]:
     return {"required": [key], "properties": {key: {"not": {"type": "null"}}}}
+
+
+def _true(key: str) -> dict[str, Any]:
+    return {"required": [key], "properties": {key: {"const": True}}}
 
 
 def _part(name: str, part: dict[str, Any]) -> dict[str, Any]:

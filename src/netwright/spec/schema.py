@@ -121,7 +121,7 @@ class PeerSpec(Part):
 
 
 class InterfaceSpec(Part):
-    """An interface: on a network, a NIC of the host, or one end of a veth. One of `network`, `nic` and `peer` is required."""
+    """An interface: on a network, a NIC of the host, or one end of a veth. One of `network`, `nic` and `peer` is required, unless it is external."""
 
     network: NameField | None = Field(None, description="the network it is on: a veth whose other end is a port of the network's bridge")
     nic: Annotated[Annotated[IfNameField, Tag("text")] | Annotated[NicSelector, Tag("mapping")], _TEXT_OR_MAPPING] | None = Field(
@@ -139,15 +139,22 @@ class InterfaceSpec(Part):
         None, description="whether its network's gateway is the namespace's default route; absent: of the first such interface"
     )
     port: IfNameField | None = Field(None, description="the name of the bridge's end; absent: a derived one")
+    external: bool = Field(
+        False, description="somebody else's, and there already: described, never made, changed or deleted; then no key is required"
+    )
 
     @model_validator(mode="after")
     def _one_origin(self) -> InterfaceSpec:
         said = [key for key in ("network", "nic", "peer") if getattr(self, key) is not None]
-        if not said:
+        if not said and not self.external:
             raise InvalidValue(
                 "an interface needs network:, nic: or peer:",
                 hint="network: NAME puts it on a network, nic: NAME moves a NIC in, peer: joins it to another namespace",
             )
+        if self.external and self.nic is not None:
+            raise InvalidValue("nic: moves a NIC in, and external: leaves it where it is", hint="leave out one of the two")
+        if self.external and self.default_route:
+            raise InvalidValue("default_route: makes a route, and external: makes nothing", hint="write the route under routes:")
         if len(said) > 1:
             raise InvalidValue(f"{said[0]}: and {said[1]}: exclude each other: an interface is one or the other")
         if self.network is None:
@@ -173,6 +180,7 @@ class RouteSpec(Part):
     kind: Literal["unicast", "blackhole", "unreachable", "prohibit"] = Field(
         "unicast", alias="type", description="unicast goes somewhere; the others drop, in silence or with an answer"
     )
+    external: bool = Field(False, description="somebody else's: described, never added or removed")
 
     @model_validator(mode="after")
     def _next_hop(self) -> RouteSpec:
