@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import hashlib
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from types import TracebackType
-from typing import Self
+from typing import NoReturn, Self
 
 from netwright.engine.interruption import sigterm_interrupts, undisturbed
 from netwright.engine.outcome import Outcome, Progress, StackStatus
 from netwright.engine.target import Draw, draw
-from netwright.errors import ApplyFailed, Interrupted, NetwrightError
+from netwright.errors import ApplyFailed, Interrupted, NetwrightError, SpecError
 from netwright.model.operation import ConnectContainer, CreateDockerNetwork, Plan
 from netwright.model.state import State
 from netwright.planning.sentence import sentence
@@ -58,19 +59,31 @@ class Engine:
         Raises SpecError, Refused, Busy (nothing was touched), ApplyFailed or Interrupted (the message says what the state is).
         """
         with self._store.lock(wait=wait, waiting=self._progress.note):
-            recovered = self._recover()
-            return self._change(document.spec.name, document, recovered=recovered, confirm_seconds=confirm_seconds)
+            recovered = self._tidy()
+            outcome = self._change(document.spec.name, document, recovered=recovered, confirm_seconds=confirm_seconds)
+            trial = self._store.trials().get(document.spec.name)
+            # Also what an earlier apply has left to be confirmed: it would be rolled back together with this one.
+            return replace(outcome, confirm_before=trial.deadline) if trial else outcome
 
     def destroy(self, stack: str, *, wait: bool = True) -> Outcome:
-        """Remove all that the stack owns and give back what it borrowed. Nothing there is a success. Raises as `apply`."""
+        """Remove all that the stack owns and give back what it borrowed. Nothing there is a success. Raises as `apply`.
+
+        A run on it that was cut off needs no recovery first: what it left goes with the rest.
+        """
         with self._store.lock(wait=wait, waiting=self._progress.note):
-            recovered = self._recover()
+            recovered = self._tidy(but=stack)
             return self._change(stack, None, recovered=recovered, confirm_seconds=None)
 
     def recover(self, *, wait: bool = True) -> tuple[str, ...]:
-        """Bring every stack that a crash left unfinished back to its last committed state; their names. Raises ApplyFailed."""
+        """Bring every stack that a crash left unfinished back to its last committed state; their names.
+
+        What the host does not allow any more is left out, and told. Raises ApplyFailed when all have been tried.
+        """
         with self._store.lock(wait=wait, waiting=self._progress.note):
-            return self._recover()
+            recovered, failures = self._recover()
+            if failures:
+                raise ApplyFailed("\n".join(map(str, failures)), rolled_back=False, hint=failures[0].hint)
+            return recovered
 
     def confirm(self, stack: str) -> bool:
         """Keep what `apply --confirm` has made. False: there was nothing to confirm."""
@@ -84,7 +97,10 @@ class Engine:
     def expire_trials(self) -> tuple[str, ...]:
         """Roll back what was not confirmed in time; the stacks' names."""
         with self._store.lock(wait=True, waiting=self._progress.note):
-            return self._expire()
+            expired, failures = self._expire()
+            if failures:
+                raise failures[0]
+            return expired
 
     def status(self, stack: str | None = None) -> tuple[StackStatus, ...]:
         """Every committed stack (or one), with its drift. Touches nothing."""
@@ -115,37 +131,43 @@ class Engine:
             confirm_before=trial.deadline if trial else None,
         )
 
-    def _change(self, stack: str, document: Document | None, *, recovered: tuple[str, ...], confirm_seconds: float | None) -> Outcome:
+    def _change(
+        self, stack: str, document: Document | None, *, recovered: tuple[str, ...], confirm_seconds: float | None, lenient: bool = False
+    ) -> Outcome:
         started = time.monotonic()
         previous = self._store.commits().get(stack)
+        cut_off = self._store.journals().get(stack)
         self._progress.phase("observing")
-        drawn = draw(self._world, self._store, stack, document)
-        done = drawn.plan
-        if drawn.plan:
-            journal = self._journal(stack, document, drawn)
-            try:
-                with sigterm_interrupts():
-                    drawn, done = self._reach(stack, document, drawn, journal)
-            except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - whatever happened, the host goes back first
-                self._roll_back(stack, previous, error, journal)
-        # Before the commit: a crash between the two goes back to what was committed, and then there is nothing to confirm.
-        deadline = self._set_trial(stack, previous, confirm_seconds) if confirm_seconds is not None and done else None
-        self._commit(stack, document, drawn, changed=bool(done))
-        if document is None:
-            self._store.set_trial(stack, None)
+        drawn = draw(self._world, self._store, stack, document, journal=cut_off, lenient=lenient)
+        if not drawn.plan:
+            self._commit(stack, document, drawn, changed=cut_off is not None)
+            return Outcome(plan=drawn.plan, seconds=time.monotonic() - started, recovered=recovered)
+        journal = self._journal(stack, document, drawn, cut_off)
+        deadline = None
+        try:
+            with sigterm_interrupts():
+                drawn, done = self._reach(stack, document, drawn, journal, lenient=lenient)
+                with undisturbed():
+                    # Before the commit: a crash between the two goes back to what was committed.
+                    deadline = self._set_trial(stack, previous, confirm_seconds) if confirm_seconds is not None else None
+                    self._commit(stack, document, drawn, changed=True)
+        except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - whatever happened, the host goes back first
+            self._roll_back(stack, previous, error, journal)
         return Outcome(plan=done, seconds=time.monotonic() - started, recovered=recovered, confirm_before=deadline)
 
-    def _journal(self, stack: str, document: Document | None, drawn: Draw) -> Journal:
+    def _journal(self, stack: str, document: Document | None, drawn: Draw, cut_off: Journal | None) -> Journal:
+        """What is begun; on top of what another run had begun, if it was cut off and could not be brought back."""
+        left = cut_off if document is None and cut_off is not None else None
         return Journal(
             stack=stack,
-            spec=document.text if document else None,
-            source=document.source if document else "",
+            spec=document.text if document else left.spec if left else None,
+            source=document.source if document else left.source if left else "",
             started_at=time.time(),
-            claims=drawn.plan.claims,
-            leases=drawn.leases,
+            claims=drawn.plan.claims.and_also(cut_off.claims) if cut_off else drawn.plan.claims,
+            leases=left.leases if left else drawn.leases,
         )
 
-    def _reach(self, stack: str, document: Document | None, drawn: Draw, journal: Journal) -> tuple[Draw, Plan]:
+    def _reach(self, stack: str, document: Document | None, drawn: Draw, journal: Journal, *, lenient: bool) -> tuple[Draw, Plan]:
         """Execute and verify: plan again, and expect nothing. Gives what was seen at the end, and all that was done.
 
         What Docker decides is known only when it has done it (the address that a container got): then there is a next round.
@@ -153,14 +175,20 @@ class Engine:
         """
         done = replace(drawn.plan, operations=())
         for _ in range(ROUNDS):
-            journal = replace(journal, claims=journal.claims.and_also(drawn.plan.claims), leases=drawn.leases)
+            onward = document is not None and journal.spec == document.text
+            # On the way back the journal stays as it is: by it what was begun is found, after a crash on that way too.
+            journal = replace(
+                journal,
+                claims=journal.claims.and_also(drawn.plan.claims),
+                leases={**journal.leases, **drawn.leases} if onward else journal.leases,
+            )
             self._store.begin(journal, drawn.plan.loans)
             self._progress.planned(drawn.plan)
             self._progress.phase("applying")
             self._world.execute(drawn.plan.operations, self._progress.done)
             done = replace(drawn.plan, operations=(*done.operations, *drawn.plan.operations))
             self._progress.phase("verifying")
-            drawn = draw(self._world, self._store, stack, document, journal=journal, trust={})
+            drawn = draw(self._world, self._store, stack, document, journal=journal, trust={}, lenient=lenient)
             if not drawn.plan:
                 return drawn, replace(done, waiting=drawn.plan.waiting)
             if not any(isinstance(operation, ConnectContainer | CreateDockerNetwork) for operation in done.operations):
@@ -174,76 +202,94 @@ class Engine:
         )
 
     def _commit(self, stack: str, document: Document | None, drawn: Draw, *, changed: bool) -> None:
+        commit = None
+        if document is not None:
+            digest = hashlib.sha256(document.text.encode()).hexdigest()
+            before = self._store.commits().get(stack)
+            if before is not None and before.digest == digest and not changed:
+                return
+            commit = Commit(stack=stack, spec=document.text, source=document.source, committed_at=time.time(), digest=digest)
+        self._settle(stack, commit, drawn, drawn.leases)
+
+    def _settle(self, stack: str, commit: Commit | None, drawn: Draw, leases: Mapping[str, str]) -> None:
         commits = self._store.commits()
         for heir, inherited in drawn.inherited.items():
+            # What was there before the first of them is what is there again after the last: theirs is the older loan.
+            known = {loan.identity: loan for loan in (*self._store.loans(heir).get(heir, ()), *inherited)}
             self._store.commit(
                 heir,
                 commits[heir],
                 leases=self._store.leases(heir),
-                loans=(*self._store.loans(heir).get(heir, ()), *inherited),
+                loans=tuple(known.values()),
                 fingerprints=self._store.fingerprints(heir),
             )
-        commit = None
-        if document is not None:
-            digest = hashlib.sha256(document.text.encode()).hexdigest()
-            before = commits.get(stack)
-            if before is not None and before.digest == digest and not changed:
-                return
-            commit = Commit(stack=stack, spec=document.text, source=document.source, committed_at=time.time(), digest=digest)
-        self._settle(stack, commit, drawn)
-
-    def _settle(self, stack: str, commit: Commit | None, drawn: Draw) -> None:
         self._store.commit(
             stack,
             commit,
-            leases=drawn.leases,
+            leases=leases,
             loans=drawn.loans_after(self._store.loans(stack).get(stack, ())),
             fingerprints=drawn.fingerprints_after(drawn.observed),
         )
 
-    def _roll_back(self, stack: str, previous: Commit | None, error: BaseException, journal: Journal) -> None:
-        """Back to what was committed. Always raises: ApplyFailed, or Interrupted where the user asked for it."""
+    def _roll_back(self, stack: str, previous: Commit | None, error: BaseException, journal: Journal) -> NoReturn:
+        """Back to what was committed. Raises ApplyFailed, or Interrupted where the user asked for it."""
         reason = _reason(error)
-        self._progress.phase("rolling back")
         try:
             with undisturbed():
+                self._progress.phase("rolling back")
                 self._world.close()
-                self._restore(stack, previous, journal)
+                self._restore(stack, previous, self._store.journals().get(stack, journal))
         except (Exception, KeyboardInterrupt) as failure:  # noqa: BLE001 - told to the user with the first error
             raise ApplyFailed(
                 f"{reason}\nRolling back failed as well: {_reason(failure)}\nThe host is between two states; what was begun is written down.",
                 rolled_back=False,
-                hint="when the cause is gone, run: netwright recover",
+                hint=_hint(failure, stack),
             ) from error
         state = f"The host is as before: the stack {stack} " + ("as it was last applied." if previous else "is not there.")
         if isinstance(error, KeyboardInterrupt):
             raise Interrupted(f"Interrupted. {state}") from None
-        raise ApplyFailed(f"{reason}\n{state}", rolled_back=True, hint=getattr(error, "hint", None)) from error
+        cause = error.cause if isinstance(error, OperationFailed) else error
+        raise ApplyFailed(f"{reason}\n{state}", rolled_back=True, hint=getattr(cause, "hint", None)) from error
 
     def _restore(self, stack: str, previous: Commit | None, journal: Journal) -> None:
         document = parse(previous.spec, previous.source) if previous else None
-        drawn = draw(self._world, self._store, stack, document, journal=journal)
+        drawn = draw(self._world, self._store, stack, document, journal=journal, lenient=True)
         if drawn.plan:
-            drawn, _ = self._reach(stack, document, drawn, journal)
-        self._settle(stack, previous, drawn)
+            drawn, _ = self._reach(stack, document, drawn, journal, lenient=True)
+        for left_out in drawn.spared:
+            self._progress.note(f"Could not be brought back: {left_out}")
+        # What waits, or is left out for now, keeps its address.
+        self._settle(stack, previous, drawn, {**self._store.leases(stack), **drawn.leases})
+        trial = self._store.trials().get(stack)
+        if trial is not None and previous is not None and trial.spec == previous.spec:
+            # The run that was to be confirmed is the one that was taken back.
+            self._store.set_trial(stack, None)
 
-    def _recover(self) -> tuple[str, ...]:
+    def _tidy(self, but: str | None = None) -> tuple[str, ...]:
+        """Before a change: bring back what was cut off, and what was not confirmed in time. What fails is told, and hinders nobody else."""
+        recovered, failures = self._recover(but)
+        _, unconfirmed = self._expire()
+        for failure in (*failures, *unconfirmed):
+            self._progress.note(str(failure))
+        return recovered
+
+    def _recover(self, but: str | None = None) -> tuple[tuple[str, ...], list[ApplyFailed]]:
+        """The stacks that were brought back, and why others were not. `but`: a stack to leave as it is."""
         names = []
+        failures = []
         for stack, journal in self._store.journals().items():
+            if stack == but:
+                continue
             self._progress.note(f"An earlier run on the stack {stack} was cut off; bringing the host back to what was committed.")
-            previous = self._store.commits().get(stack)
             try:
                 with undisturbed():
-                    self._restore(stack, previous, journal)
-            except NetwrightError as error:
-                raise ApplyFailed(
-                    f"the stack {stack} could not be brought back: {error}",
-                    rolled_back=False,
-                    hint=error.hint or "when the cause is gone, run: netwright recover",
-                ) from error
-            names.append(stack)
-        self._expire()
-        return tuple(names)
+                    self._restore(stack, self._store.commits().get(stack), journal)
+            except (NetwrightError, OperationFailed) as error:
+                told = f"The stack {stack} could not be brought back: {_reason(error)}"
+                failures.append(ApplyFailed(told, rolled_back=False, hint=_hint(error, stack)))
+            else:
+                names.append(stack)
+        return tuple(names), failures
 
     def _set_trial(self, stack: str, previous: Commit | None, seconds: float) -> float:
         deadline = time.time() + seconds
@@ -252,17 +298,34 @@ class Engine:
         self._store.set_trial(stack, Trial(stack=stack, spec=spec, source=source, deadline=deadline))
         return deadline
 
-    def _expire(self) -> tuple[str, ...]:
+    def _expire(self) -> tuple[tuple[str, ...], list[NetwrightError]]:
+        """The stacks that went back to what they were before an apply that nobody confirmed, and why others did not."""
         expired = []
+        failures = []
         for stack, trial in self._store.trials().items():
             if trial.deadline > time.time():
                 continue
             self._progress.note(f"The stack {stack} was not confirmed in time; going back to what it was before.")
-            document = parse(trial.spec, trial.source) if trial.spec is not None else None
-            self._change(stack, document, recovered=(), confirm_seconds=None)
-            self._store.set_trial(stack, None)
-            expired.append(stack)
-        return tuple(expired)
+            try:
+                document = parse(trial.spec, trial.source) if trial.spec is not None else None
+                self._change(stack, document, recovered=(), confirm_seconds=None, lenient=True)
+            except NetwrightError as error:
+                failures.append(error)
+            else:
+                self._store.set_trial(stack, None)
+                expired.append(stack)
+        return tuple(expired), failures
+
+
+def _hint(error: BaseException, stack: str) -> str:
+    """What to do when there is no way back by itself."""
+    if isinstance(error, SpecError):
+        return f"apply a file that this Netwright understands, or run: netwright destroy {stack}"
+    cause = error.cause if isinstance(error, OperationFailed) else error
+    own = getattr(cause, "hint", None)
+    return (
+        f"{own}; then run: netwright recover" if own else f"when the cause is gone, run: netwright recover (or netwright destroy {stack})"
+    )
 
 
 def _reason(error: BaseException) -> str:
@@ -270,4 +333,6 @@ def _reason(error: BaseException) -> str:
         return f"Failed to {sentence(error.operation)}: {error.cause}"
     if isinstance(error, KeyboardInterrupt):
         return "interrupted"
-    return str(error) or type(error).__name__
+    if isinstance(error, NetwrightError):
+        return str(error)
+    return f"{type(error).__name__}: {error}"

@@ -11,7 +11,7 @@ from types import FrameType
 
 @contextmanager
 def undisturbed() -> Iterator[None]:
-    """A rollback is not interrupted: a second Ctrl-C waits for its end."""
+    """What must come to its end, a rollback or a commit: Ctrl-C, SIGTERM and a closed terminal are not heard meanwhile."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

@@ -32,20 +32,31 @@ def forwards(spec: Spec) -> bool:
     return networks or publishes
 
 
-def look_first(world: World, documents: Iterable[Document], *, also: Iterable[NetnsRef] = (), every_named: bool = False) -> State:
-    """The facts that are needed to understand the documents: Docker first, since containers say which namespaces to enter."""
+def look_first(
+    world: World, documents: Iterable[Document], *, also: Iterable[NetnsRef] = (), everywhere: bool = False, docker: bool = False
+) -> State:
+    """The facts that are needed to understand the documents: Docker first, since containers say which namespaces to enter.
+
+    `also`: more namespaces; a container's wherever it is now. `everywhere`: whatever carries a mark, in every named namespace
+    and in Docker. `docker`: it is asked even if no document speaks of it.
+    """
     documents = list(documents)
     specs = [document.spec for document in documents]
-    docker = world.observe(Scope(docker=True)).docker if needs_docker(specs) else None
-    refs = {HOST, *also}
+    asked = world.observe(Scope(docker=True)).docker if docker or everywhere or needs_docker(specs) else None
+    refs = {HOST}
+    for ref in also:
+        if ref.kind is not NetnsKind.CONTAINER:
+            refs.add(ref)
+        elif asked is not None and (there := asked.containers.get(ref.name)) is not None and there.running:
+            refs.add(netns_of(there))
     for spec in specs:
         refs.update(named(name) for name in spec.namespaces)
-        if docker is not None:
+        if asked is not None:
             for key, container in spec.containers.items():
-                refs.update(netns_of(c) for c in matches(key, container, docker) if c.running)
+                refs.update(netns_of(c) for c in matches(key, container, asked) if c.running)
     forward = any(forwards(spec) for spec in specs)
-    seen = world.observe(Scope(namespaces=frozenset(refs), every_named=every_named, forward=forward))
-    return replace(seen, docker=docker)
+    seen = world.observe(Scope(namespaces=frozenset(refs), every_named=everywhere, forward=forward))
+    return replace(seen, docker=asked)
 
 
 def look_closer(world: World, first: State, desired: Desired) -> State:

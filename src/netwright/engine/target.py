@@ -8,14 +8,13 @@ from dataclasses import dataclass, replace
 from netwright.engine.survey import look_closer, look_first
 from netwright.errors import NetwrightError, Refused, SpecError
 from netwright.model.loan import ConnectionLoan, Loan, SysctlLoan
-from netwright.model.netns import NetnsKind, NetnsRef
 from netwright.model.operation import Plan
 from netwright.model.state import Claims, Desired, State
 from netwright.planning.planner import plan
 from netwright.ports import Commit, Journal, Store, World
 from netwright.resolve.facts import Facts
 from netwright.resolve.resolver import Resolved, resolve
-from netwright.resolve.transition import inherit, loans_held, sysctls_wanted, transition
+from netwright.resolve.transition import inherit, loans_held, retires, transition
 from netwright.spec.document import Document
 from netwright.spec.load import parse
 
@@ -33,6 +32,8 @@ class Draw:
     leases: dict[str, str]
     inherited: dict[str, tuple[SysctlLoan, ...]]
     """Sysctl loans that go over to other stacks, which want the value that this one wants no more."""
+    spared: tuple[str, ...] = ()
+    """Of a lenient draw: what the host does not allow (any more), and is left out."""
 
     def loans_after(self, loans: tuple[Loan, ...]) -> tuple[Loan, ...]:
         """What stays borrowed when the target is reached."""
@@ -55,55 +56,66 @@ def draw(
     *,
     journal: Journal | None = None,
     trust: dict[str, str] | None = None,
+    lenient: bool = False,
 ) -> Draw:
     """Observe, resolve, plan. `document` None: towards nothing. `journal`: an unfinished run whose traces count as ours.
 
-    `trust`: fingerprints to believe instead of the remembered ones. Raises SpecError for problems that have a place in the
-    file, Refused for conflicts with the host; nothing was touched.
+    `trust`: fingerprints to believe instead of the remembered ones. `lenient`: what the host does not allow is left out, and
+    told in `spared`. Raises SpecError for problems that have a place in the file, Refused for conflicts with the host; nothing
+    was touched.
     """
     commits = store.commits()
     commit = commits.get(stack)
     committed = _remembered(commit, document) if commit else None
     unfinished = _remembered(journal, document) if journal else None
     loans = store.loans(stack).get(stack, ())
-    known = [d for d in (document, committed, unfinished) if d is not None]
-    also = {loan.netns for loan in loans if not isinstance(loan, ConnectionLoan)} | (set(journal.claims.netns) if journal else set())
+    # Where nothing is remembered of what was made, its marks tell: they are looked for everywhere.
+    lost = (commit is not None and committed is None) or (journal is not None and journal.spec is not None and unfinished is None)
+    everywhere = lost or (document is None and committed is None)
     first = look_first(
         world,
-        known,
-        also=(ref for ref in also if ref.kind is not NetnsKind.CONTAINER),
-        every_named=commit is None and document is None,
+        [d for d in (document, committed, unfinished) if d is not None],
+        also={loan.netns for loan in loans if not isinstance(loan, ConnectionLoan)} | (set(journal.claims.netns) if journal else set()),
+        everywhere=everywhere,
+        docker=any(isinstance(loan, ConnectionLoan) for loan in loans),
     )
-    facts = Facts(observed=first, leases=store.leases(stack), loans=loans)
+    leases = store.leases(stack)
+    if journal is not None and document is not None and unfinished is document:
+        leases = {**leases, **journal.leases}
+    facts = Facts(observed=first, leases=leases, loans=loans)
 
     resolved = resolve(document, facts) if document is not None else _nothing(stack)
-    if resolved.problems and document is not None:
-        raise SpecError(document.source, resolved.problems)
-    if resolved.refused:
-        raise Refused("\n".join(resolved.refused))
+    if not lenient:
+        if resolved.problems and document is not None:
+            raise SpecError(document.source, resolved.problems)
+        if resolved.refused:
+            raise Refused("\n".join(resolved.refused))
     before = []
     if committed is not None:
         before.append(resolved.desired if committed is document else resolve(committed, facts).desired)
     if unfinished is not None and journal is not None:
         before.append(resolve(unfinished, replace(facts, leases=journal.leases)).desired)
-    wanted_by = _wanted_by_others(stack, commits, facts) if loans else {}
+    others = _others(store, stack, commits, facts) if retires(before, resolved.desired, loans) else {}
     desired = transition(
         resolved.desired,
         before=before,
         facts=facts,
         claims=journal.claims if journal else Claims(),
         fingerprints=store.fingerprints(stack) if trust is None else trust,
-        kept_by_others=frozenset().union(*wanted_by.values()),
+        others=others,
     )
     observed = look_closer(world, first, desired)
     given_up = [loan for loan in loans if loan not in loans_held(resolved.desired, loans)]
+    made = plan(desired, observed, lenient=lenient)
+    source = document.source if document is not None else ""
     return Draw(
-        plan=plan(desired, observed),
+        plan=made,
         observed=observed,
         desired=desired,
         target=resolved.desired,
         leases=resolved.leases,
-        inherited=inherit(given_up, wanted_by),
+        inherited=inherit(given_up, others),
+        spared=(*(p.text(source).partition("\n")[0] for p in resolved.problems), *made.waiting[len(desired.waiting) :]) if lenient else (),
     )
 
 
@@ -125,6 +137,11 @@ def _remembered(record: Commit | Journal, document: Document | None) -> Document
         return None
 
 
-def _wanted_by_others(stack: str, commits: Mapping[str, Commit], facts: Facts) -> dict[str, frozenset[tuple[NetnsRef, str]]]:
-    documents = {name: _remembered(commit, None) for name, commit in commits.items() if name != stack}
-    return {name: sysctls_wanted(resolve(document, facts).desired) for name, document in documents.items() if document is not None}
+def _others(store: Store, stack: str, commits: Mapping[str, Commit], facts: Facts) -> dict[str, Desired]:
+    """What the other stacks want of this host."""
+    found = {}
+    for name, commit in commits.items():
+        document = _remembered(commit, None) if name != stack else None
+        if document is not None:
+            found[name] = resolve(document, replace(facts, leases=store.leases(name), loans=store.loans(name).get(name, ()))).desired
+    return found

@@ -29,6 +29,11 @@ class NicLoan:
     addresses: tuple[Address, ...]
     routes: tuple[Route, ...]
 
+    @property
+    def identity(self) -> tuple[str, ...]:
+        """What is borrowed: a second loan of it takes the place of the first."""
+        return ("nic", self.home.key, self.name, self.permanent_mac or self.mac)
+
 
 FOLLOWS = {"net.ipv4.conf.all.accept_redirects": "net.ipv4.ip_forward"}
 """Sysctl → another, with which the kernel sets it (net/ipv4/devinet.c: inet_forward_change): it is borrowed and given back with that."""
@@ -42,6 +47,10 @@ class SysctlLoan:
     key: str
     value: str
 
+    @property
+    def identity(self) -> tuple[str, ...]:
+        return ("sysctl", self.netns.key, self.key)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionLoan:
@@ -49,6 +58,10 @@ class ConnectionLoan:
 
     container: str
     network: str
+
+    @property
+    def identity(self) -> tuple[str, ...]:
+        return ("connection", self.container, self.network)
 
 
 Loan = NicLoan | SysctlLoan | ConnectionLoan

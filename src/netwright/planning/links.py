@@ -13,6 +13,7 @@ from netwright.model.netns import NetnsRef
 from netwright.model.operation import ChangeLink, CreateLink, DeleteLink, MoveLink
 from netwright.model.route import KERNEL_PROTOCOLS, Address
 from netwright.model.state import Desired, Namespace, State
+from netwright.planning.conflicts import is_ours, moving
 from netwright.planning.draft import Draft, Step
 from netwright.planning.sentence import place
 
@@ -37,7 +38,9 @@ def plan_links(desired: Desired, observed: State, doomed_netns: frozenset[NetnsR
     `dying`: links of others that go in the same plan (the bridge of a Docker network); their ports are ports no more.
     """
     result = LinkPlan(doomed=set(dying))
-    _doom(desired, observed, doomed_netns, draft, result)
+    leaving = moving(desired)
+    _doom(desired, observed, doomed_netns, leaving, draft, result)
+    result.doomed.update(leaving)
     for ref, namespace in desired.state.namespaces.items():
         there = observed.namespaces.get(ref)
         missing: dict[str, Link] = {}
@@ -58,30 +61,24 @@ def plan_links(desired: Desired, observed: State, doomed_netns: frozenset[NetnsR
     return result
 
 
-def _ours(link: Link, key: LinkKey, desired: Desired) -> bool:
-    return link.owner == desired.stack or key in desired.claims.links
-
-
-def _doom(desired: Desired, observed: State, doomed_netns: frozenset[NetnsRef], draft: Draft, result: LinkPlan) -> None:
+def _doom(
+    desired: Desired, observed: State, doomed_netns: frozenset[NetnsRef], leaving: frozenset[LinkKey], draft: Draft, result: LinkPlan
+) -> None:
     """Which links must go: ours that nobody wants, and those that cannot become what is wanted. A twin goes with its twin."""
     reasons: dict[LinkKey, str] = {}
-    for ref, there in observed.namespaces.items():
+    for ref in sorted(observed.namespaces, key=lambda ref: ref.key):
         wanted = desired.state.namespaces.get(ref, Namespace(ref=ref)).links
-        for name, have in there.links.items():
-            if have.innate:
-                continue
+        for name, have in observed.namespaces[ref].links.items():
             key = LinkKey(ref, name)
+            # A borrowed NIC is nobody's to delete, whatever mark it carries: where it is wanted, or on its way.
+            if have.innate or key in leaving:
+                continue
             want = wanted.get(name) if ref not in doomed_netns else None
             if want is None or (want.borrowed and want.origin() != key):
-                if _ours(have, key, desired):
+                if is_ours(have, key, desired):
                     reasons[key] = "in the file no more"
-                elif want is not None:
-                    draft.refused.append(f"{place(ref)} already has an interface {name}; the NIC cannot have that name")
-            elif not _ours(have, key, desired) and not want.borrowed:
-                draft.refused.append(_taken(ref, name, have))
             elif not want.borrowed and (why := _incompatible(want, have)):
                 reasons[key] = why
-    # A borrowed NIC that stands where it is wanted is nobody's to delete, whatever mark it carries.
     for key in reasons:
         twin = observed.namespaces[key.netns].links[key.name].twin()
         if twin is not None:
@@ -99,12 +96,6 @@ def _doom(desired: Desired, observed: State, doomed_netns: frozenset[NetnsRef], 
 def _dies_elsewhere(twin: LinkKey | None, reasons: dict[LinkKey, str], doomed_netns: frozenset[NetnsRef]) -> bool:
     """Its twin is deleted in a namespace that stays: one deletion is enough."""
     return twin is not None and twin in reasons and twin.netns not in doomed_netns
-
-
-def _taken(ref: NetnsRef, name: str, have: Link) -> str:
-    if have.owner is not None:
-        return f"{place(ref)} has an interface {name} of the stack {have.owner}"
-    return f"{place(ref)} already has an interface {name}, and it is not Netwright's"
 
 
 def _incompatible(want: Link, have: Link) -> str | None:

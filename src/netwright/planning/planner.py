@@ -13,50 +13,58 @@ from netwright.model.netns import HOST, NetnsKind, NetnsRef
 from netwright.model.operation import AnyOperation, CreateNetns, DeleteNetns, Plan
 from netwright.model.state import Desired, Namespace, State
 from netwright.planning.addressing import plan_addressing
+from netwright.planning.conflicts import find_conflicts, is_our_netns, without
 from netwright.planning.docker import docker_operations
 from netwright.planning.draft import Draft, Step
 from netwright.planning.links import plan_links
 from netwright.planning.settings import plan_files, plan_foreign, plan_sysctls, plan_table
 
 
-def plan(desired: Desired, observed: State) -> Plan:
-    """What makes the host as desired. Raises Refused, naming every conflict, if something there is not ours to change."""
+def plan(desired: Desired, observed: State, *, lenient: bool = False) -> Plan:
+    """What makes the host as desired. Raises Refused, naming every conflict, if something there is not ours to change.
+
+    `lenient`: what conflicts is left out instead, and named in the plan's `waiting`: for going back to what once was. A NIC that
+    cannot be given back is no less of a conflict then.
+    """
     draft = Draft(stack=desired.stack)
+    conflicts = find_conflicts(desired, observed)
+    draft.refused.extend(conflicts.sentences)
+    if draft.refused:
+        desired = without(desired, conflicts)
     doomed = _doomed_netns(desired, observed)
-    _check_netns(desired, observed, draft)
     bridges = _plan_docker(desired, observed, draft)
     links = plan_links(desired, observed, doomed, bridges, draft)
     for ref in _all(desired, observed):
         wanted = desired.state.namespaces.get(ref, Namespace(ref=ref))
         there = observed.namespaces.get(ref)
         earlier = desired.earlier.namespaces.get(ref, Namespace(ref=ref))
+        if ref in conflicts.netns:
+            continue
         if ref in doomed:
             draft.add(Step.DELETE_NETNS, DeleteNetns(netns=ref, why="in the file no more"))
             continue
-        if there is None and ref not in desired.state.namespaces:
-            continue
-        if there is None and ref.kind is not NetnsKind.NAMED:
+        if there is None and (wanted.owner is None or ref.kind is not NetnsKind.NAMED):
+            # Nothing of ours can be left in what is gone, and only our own is made.
             continue
         at_birth, sysctls = plan_sysctls(desired, wanted, there, earlier, links, draft)
         if there is None:
-            if wanted.owner is None:
-                continue
             draft.claimed_netns.add(ref)
             draft.add(Step.CREATE_NETNS, CreateNetns(netns=ref, sysctls=at_birth, why="in the file, not on the host"))
         configure: list[AnyOperation] = [*links.configure.get(ref, ()), *sysctls]
         configure += plan_addressing(wanted, there, earlier, links, draft)
         draft.add(Step.CONFIGURE, *configure)
-        plan_table(desired, wanted, there, doomed=False, draft=draft)
+        plan_table(desired, wanted, there, draft)
         if ref == HOST:
             plan_foreign(wanted, there, draft)
     plan_files(desired, observed, doomed, draft)
-    if draft.refused:
-        raise Refused("\n".join(dict.fromkeys(draft.refused)), hint=None)
-    return draft.plan(desired.waiting)
+    refused = tuple(dict.fromkeys(draft.refused))
+    if refused and (conflicts.stuck or not lenient):
+        raise Refused("\n".join(refused))
+    return draft.plan((*desired.waiting, *refused))
 
 
 def _all(desired: Desired, observed: State) -> list[NetnsRef]:
-    return list(dict.fromkeys([*desired.state.namespaces, *observed.namespaces]))
+    return list(dict.fromkeys([*desired.state.namespaces, *sorted(observed.namespaces, key=lambda ref: ref.key)]))
 
 
 def _doomed_netns(desired: Desired, observed: State) -> frozenset[NetnsRef]:
@@ -65,22 +73,9 @@ def _doomed_netns(desired: Desired, observed: State) -> frozenset[NetnsRef]:
         ref
         for ref, there in observed.namespaces.items()
         if ref.kind is NetnsKind.NAMED
-        and (there.owner == desired.stack or ref in desired.claims.netns)
+        and is_our_netns(there, desired)
         and (ref not in desired.state.namespaces or desired.state.namespaces[ref].owner is None)
     )
-
-
-def _check_netns(desired: Desired, observed: State, draft: Draft) -> None:
-    for ref, wanted in desired.state.namespaces.items():
-        if ref.kind is not NetnsKind.NAMED:
-            continue
-        there = observed.namespaces.get(ref)
-        if wanted.owner is None:
-            if there is None and (wanted.links or wanted.addresses or wanted.routes):
-                draft.refused.append(f"there is no namespace {ref.name}; external: true says that somebody else makes it")
-        elif there is not None and there.owner != desired.stack and ref not in desired.claims.netns:
-            whose = f"belongs to the stack {there.owner}" if there.owner else "is not Netwright's; external: true joins it as it is"
-            draft.refused.append(f"the namespace {ref.name} exists already, and {whose}")
 
 
 def _plan_docker(desired: Desired, observed: State, draft: Draft) -> frozenset[LinkKey]:

@@ -42,7 +42,12 @@ def plan_sysctls(
         new_link = interface is not None and LinkKey(ref, interface) in links.fresh
         if new_link and key.endswith(".disable_ipv6") and value == _born_without_ipv6(wanted, there):
             continue
-        if there is not None and interface is not None and not new_link and interface not in there.links:
+        if (
+            interface is not None
+            and not new_link
+            and (there is None or LinkKey(ref, interface) in links.doomed or interface not in there.links)
+        ):
+            # It has no interface, or goes with it.
             continue
         have = there.sysctls.get(key) if there is not None and not new_link else None
         leader = FOLLOWS.get(key)
@@ -91,16 +96,16 @@ def interface_of(key: str) -> str | None:
     return None
 
 
-def plan_table(desired: Desired, wanted: Namespace, there: Namespace | None, *, doomed: bool, draft: Draft) -> None:
+def plan_table(desired: Desired, wanted: Namespace, there: Namespace | None, draft: Draft) -> None:
     """Our table, replaced whole if it is not exactly what it should be."""
     want, have = wanted.table, there.table if there else None
     gone = (have.published if have else frozenset()) - (want.published if want else frozenset())
     if want is None:
-        if have is not None and not doomed:
+        if have is not None:
             draft.add(Step.CLOSE, DeleteTable(netns=wanted.ref, name=have.name, why="nothing is published or masqueraded any more"))
     elif (why := _stale(want, have, desired)) is not None:
         draft.add(Step.OPEN, ReplaceTable(netns=wanted.ref, table=want, owner=desired.stack, why=why))
-    if gone and not doomed:
+    if gone:
         draft.add(
             Step.FORGET,
             FlushConntrack(netns=wanted.ref, published=gone, why="published no more, or to another target: no connection lives on"),

@@ -39,6 +39,7 @@ def transition(
             earlier[ref] = _merged(earlier[ref], namespace) if ref in earlier else namespace
         networks.update(desired.docker_networks)
         files.update(desired.state.files)
+    earlier = {ref: _less(namespace, theirs[ref]) if ref in theirs else namespace for ref, namespace in earlier.items()}
     namespaces = dict(target.state.namespaces)
     for loan in facts.nic_loans:
         if not _still_wanted(loan, target) and (back := give_back(loan, target.stack, facts)) is not None:
@@ -50,7 +51,8 @@ def transition(
             # It went with its sysctls.
             continue
         place = namespaces.get(there.ref, Namespace(ref=there.ref))
-        if sysctl.key not in place.sysctls and not (there.ref in theirs and sysctl.key in theirs[there.ref].sysctls):
+        wanting = [desired.get(there.ref, Namespace(ref=there.ref)).sysctls for desired in (target.state.namespaces, theirs)]
+        if all({sysctl.key, FOLLOWS.get(sysctl.key)}.isdisjoint(sysctls) for sysctls in wanting):
             namespaces[there.ref] = replace(place, sysctls={**place.sysctls, sysctl.key: sysctl.value})
     return replace(
         target,
@@ -61,6 +63,19 @@ def transition(
         nic_loans=facts.nic_loans,
         sysctl_loans=facts.sysctl_loans,
         fingerprints=fingerprints,
+    )
+
+
+def retires(before: Iterable[Desired], target: Desired, loans: Iterable[Loan]) -> bool:
+    """Whether something goes, in a namespace that others use too, which another stack may want."""
+    if any(isinstance(loan, SysctlLoan) and not _held(target, loan) for loan in loans):
+        return True
+    return any(
+        not (namespace.routes <= stays.routes and namespace.rules <= stays.rules)
+        for desired in before
+        for ref, namespace in desired.state.namespaces.items()
+        if namespace.shared
+        for stays in (target.state.namespaces.get(ref, Namespace(ref=ref)),)
     )
 
 
@@ -80,19 +95,28 @@ def _held(target: Desired, loan: Loan) -> bool:
             return loan.network in target.attachments.get(loan.container, {})
 
 
-def sysctls_wanted(desired: Desired) -> frozenset[tuple[NetnsRef, str]]:
-    """The sysctls of namespaces that the stack does not own and wants set."""
-    return frozenset((ref, key) for ref, namespace in desired.state.namespaces.items() if namespace.shared for key in namespace.sysctls)
-
-
-def inherit(given_up: Iterable[Loan], wanted_by: Mapping[str, frozenset[tuple[NetnsRef, str]]]) -> dict[str, tuple[SysctlLoan, ...]]:
-    """Sysctl loans go over to another stack where one wants the value that the borrower wants no more."""
+def inherit(given_up: Iterable[Loan], others: Mapping[str, Desired]) -> dict[str, tuple[SysctlLoan, ...]]:
+    """Sysctl loans go over to another stack where one wants the sysctl set that the borrower wants no more."""
     heirs: dict[str, tuple[SysctlLoan, ...]] = {}
     for loan in given_up:
-        heir = next((n for n, wanted in wanted_by.items() if isinstance(loan, SysctlLoan) and (loan.netns, loan.key) in wanted), None)
+        heir = next((name for name, desired in others.items() if isinstance(loan, SysctlLoan) and _held(desired, loan)), None)
         if heir is not None and isinstance(loan, SysctlLoan):
             heirs[heir] = (*heirs.get(heir, ()), loan)
     return heirs
+
+
+def _shared(others: Mapping[str, Desired]) -> dict[NetnsRef, Namespace]:
+    """What the other stacks want together in namespaces that none of them owns."""
+    theirs: dict[NetnsRef, Namespace] = {}
+    for desired in others.values():
+        for ref, namespace in desired.state.namespaces.items():
+            if namespace.shared:
+                theirs[ref] = _merged(theirs[ref], namespace) if ref in theirs else namespace
+    return theirs
+
+
+def _less(namespace: Namespace, theirs: Namespace) -> Namespace:
+    return replace(namespace, routes=namespace.routes - theirs.routes, rules=namespace.rules - theirs.rules)
 
 
 def _still_wanted(loan: NicLoan, target: Desired) -> bool:

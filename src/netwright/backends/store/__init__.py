@@ -95,7 +95,7 @@ class SqliteStore:
         return {stack: Trial(stack=stack, spec=spec, source=source, deadline=deadline) for stack, spec, source, deadline in rows}
 
     def begin(self, journal: Journal, loans: Sequence[Loan]) -> None:
-        """Durable on return. A journal that the stack has already is replaced; a loan that it has already is kept once."""
+        """Durable on return. A journal that the stack has already is replaced; of loans of one thing the last counts."""
         with self._transaction() as database:
             database.execute(
                 "INSERT OR REPLACE INTO journals (stack, spec, source, started_at, claims, leases) VALUES (?, ?, ?, ?, ?, ?)",
@@ -111,7 +111,7 @@ class SqliteStore:
             known: tuple[Loan, ...] = ()
             for (text,) in database.execute("SELECT loans FROM loans WHERE stack = ?", (journal.stack,)):
                 known = self._read(codec.load_loans, text)
-            _write_loans(database, journal.stack, tuple(dict.fromkeys((*known, *loans))))
+            _write_loans(database, journal.stack, tuple({loan.identity: loan for loan in (*known, *loans)}.values()))
 
     def commit(
         self, stack: str, commit: Commit | None, *, leases: Mapping[str, str], loans: Sequence[Loan], fingerprints: Mapping[str, str]
