@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 from pydantic import ValidationError
@@ -36,8 +37,9 @@ def decode(data: bytes, source: str) -> str:
         ) from None
 
 
+@lru_cache(maxsize=4)
 def parse(text: str, source: str) -> Document:
-    """Read a stack's file. Pure. `source` is what messages call the file.
+    """Read a stack's file. Pure, and remembered: one command asks for a committed text several times. `source` is what messages call the file.
 
     Keys at the top that start with `x-` are yours: not looked at, a place for what aliases and merge keys repeat.
     Raises SpecError that carries every problem.
