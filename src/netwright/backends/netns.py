@@ -12,7 +12,7 @@ import errno
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from types import FrameType
@@ -51,22 +51,29 @@ def in_thread(function: Callable[[], T]) -> T:
 
     Ctrl-C is raised when the thread has ended, not before: whoever rolls back must not have somebody behind them who still makes things.
     """
-    result: list[T] = []
-    failure: list[BaseException] = []
+    return in_threads((function,))[0]
 
-    def body() -> None:
+
+def in_threads(functions: Sequence[Callable[[], T]]) -> list[T]:
+    """Run each in a thread of its own, all at the same time, as `in_thread`. When all have ended: their results, or the first one's exception."""
+    results: dict[int, T] = {}
+    failures: dict[int, BaseException] = {}
+
+    def body(number: int) -> None:
         try:
-            result.append(function())
+            results[number] = functions[number]()
         except BaseException as error:  # noqa: BLE001 - handed to the caller whole
-            failure.append(error)
+            failures[number] = error
 
-    thread = threading.Thread(target=body, name="netwright-netns")
+    threads = [threading.Thread(target=body, args=(number,), name="netwright-netns") for number in range(len(functions))]
     with _no_interruption():
-        thread.start()
-        thread.join()
-    if failure:
-        raise failure[0]
-    return result[0]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    if failures:
+        raise failures[min(failures)]
+    return [results[number] for number in range(len(functions))]
 
 
 @contextmanager

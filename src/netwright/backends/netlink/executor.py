@@ -15,7 +15,7 @@ from netwright.backends.netlink.deletion import delete_links
 from netwright.backends.netlink.indexes import Indexes
 from netwright.backends.netlink.sockets import CHUNK, Sockets
 from netwright.backends.netlink.wording import phrase, refused
-from netwright.backends.netns import enter, in_thread, location
+from netwright.backends.netns import enter, in_thread, in_threads, location
 from netwright.errors import BackendError, KernelError
 from netwright.model.netns import HOST, NetnsRef
 from netwright.model.operation import AnyOperation, CreateNetns, DeleteLink, DeleteNetns, MoveLink, SetSysctl
@@ -23,8 +23,10 @@ from netwright.ports import OperationFailed
 from netwright.rtnl import link
 from netwright.rtnl.message import Answer, Request
 
-_NETNS_CHUNK = 64
-"""Namespaces made by one thread: between two of them progress is told."""
+_NETNS_CHUNK = 128
+"""Namespaces made at a stretch: then progress is told."""
+_MAKERS = 2
+"""Threads that make namespaces: more gain nothing, for part of the kernel's work (setup_net()) is one at a time."""
 
 
 class Executor:
@@ -86,24 +88,19 @@ class Executor:
     def _create_namespaces(self, operations: Sequence[CreateNetns]) -> None:
         for start in range(0, len(operations), _NETNS_CHUNK):
             part = operations[start : start + _NETNS_CHUNK]
-            made: list[Channel] = []
-
-            def make(part: Sequence[CreateNetns] = part, made: list[Channel] = made) -> None:
-                for operation in part:
-                    made.append(names.create(operation.netns, operation.sysctls))  # noqa: PERF401 - what is made counts if a later one fails
-
-            failure: KernelError | None = None
+            makers = [_Maker(part[maker::_MAKERS]) for maker in range(min(_MAKERS, len(part)))]
             try:
                 names.prepare_folder()
-                in_thread(make)
             except KernelError as error:
-                failure = error
-            for operation, channel in zip(part, made, strict=False):
-                self._sockets.adopt(operation.netns, channel)
-            if made:
-                self._done(len(made))
-            if failure is not None:
-                raise _failed(part[len(made)], failure) from failure
+                raise _failed(part[0], error) from error
+            in_threads([maker.make for maker in makers])
+            for maker in makers:
+                for operation, channel in zip(maker.operations, maker.made, strict=False):
+                    self._sockets.adopt(operation.netns, channel)
+            failures = [maker.failure for maker in makers if maker.failure is not None]
+            self._done(sum(len(maker.made) for maker in makers))
+            if failures:
+                raise min(failures, key=lambda failure: part.index(cast("CreateNetns", failure.operation)))
 
     def _delete_namespaces(self, operations: Sequence[DeleteNetns]) -> None:
         self._indexes.forget()
@@ -171,6 +168,25 @@ class Executor:
             return channel.exchange([_relocation(operation, index, fd)])
         finally:
             os.close(fd)
+
+
+class _Maker:
+    """Makes namespaces, in a thread that enters each and ends in the last."""
+
+    def __init__(self, operations: Sequence[CreateNetns]) -> None:
+        self.operations = operations
+        self.made: list[Channel] = []
+        """What is made counts if a later one fails."""
+        self.failure: OperationFailed | None = None
+
+    def make(self) -> None:
+        for operation in self.operations:
+            try:
+                self.made.append(names.create(operation.netns, operation.sysctls))
+            except KernelError as error:
+                self.failure = _failed(operation, error)
+                self.failure.__cause__ = error
+                return
 
 
 def _relocation(operation: MoveLink, index: int, netns_fd: int | None) -> Request:

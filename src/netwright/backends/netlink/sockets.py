@@ -78,7 +78,8 @@ class Sockets:
 
     def _make_room(self, more: int) -> None:
         room = _file_limit(len(self._kept) + more + _RESERVE) - _RESERVE
-        for netns in list(self._kept)[: max(0, len(self._kept) + more - max(room, CHUNK))]:
+        excess = len(self._kept) + more - max(room, CHUNK)
+        for netns in list(self._kept)[:excess] if excess > 0 else ():
             self.drop(netns)
 
 
