@@ -213,6 +213,16 @@ def test_a_change_that_is_confirmed_stays(host) -> None:
     assert host.namespaces() == ["cli-a", "cli-b"]
 
 
+def test_an_apply_says_what_an_earlier_one_has_left_to_be_confirmed(host) -> None:
+    netwright("apply", "shop.yaml")
+    tried = netwright("apply", "--confirm", "60", "more.yaml")
+    again = netwright("apply", "more.yaml")
+    assert again.stdout == "Nothing to do: the host is as the file says.\n"
+    assert again.stderr == tried.stderr.splitlines(keepends=True)[-1]
+    (watcher,) = watchers()
+    os.kill(watcher, signal.SIGTERM)
+
+
 def test_a_change_that_is_not_confirmed_is_rolled_back_though_the_terminal_is_gone(host) -> None:
     netwright("apply", "shop.yaml")
     # In a session of its own, all of which is killed: what is left of it must do the work.

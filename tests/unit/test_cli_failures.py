@@ -142,6 +142,19 @@ def test_a_mistake_in_netwright_shows_its_traceback_if_that_is_wanted(monkeypatc
             "error: --commands and --json exclude each other.\nhint: netwright plan --help tells more\n",
         ),
         (["exec", "web", "--"], "error: Missing argument '-- COMMAND…'.\nhint: netwright exec --help tells more\n"),
+        *(
+            (
+                ["apply", "--confirm", wrong, "x.yaml"],
+                f"error: Invalid value for '--confirm': {said}\nhint: netwright apply --help tells more\n",
+            )
+            for wrong, said in (
+                ("soon", "'soon' is not a number of seconds."),
+                ("0", "0 is not more than 0 seconds and at most a week (604800)."),
+                ("nan", "nan is not more than 0 seconds and at most a week (604800)."),
+                ("inf", "inf is not more than 0 seconds and at most a week (604800)."),
+                ("604801", "604801 is not more than 0 seconds and at most a week (604800)."),
+            )
+        ),
     ],
 )
 def test_a_wrong_command_line_exits_with_2_and_says_what_is_wrong(arguments: list[str], said: str) -> None:
@@ -164,6 +177,32 @@ def test_a_reader_that_goes_away_is_no_failure() -> None:
     finally:
         os.close(writing)
     assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_a_full_disk_behind_standard_output_is_said() -> None:
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run([sys.executable, "-m", "netwright", "schema"], stdout=full, stderr=subprocess.PIPE, check=False, timeout=60)
+    assert (done.returncode, done.stderr) == (1, b"error: Standard output cannot be written: No space left on device. All else is done.\n")
+
+
+@pytest.mark.parametrize(
+    ("closed", "arguments", "status", "said"),
+    [
+        (">&-", ["schema"], 0, b""),
+        (">&-", ["--version"], 0, b""),
+        ("2>&-", ["validate", "none.yaml"], 2, b""),
+        (
+            "<&-",
+            ["validate", "-"],
+            2,
+            b"<stdin>: the file is empty\n    hint: start with `version: 1` and `name: \xe2\x80\xa6`\nerror: 1 problem in <stdin>; nothing was touched\n",
+        ),
+    ],
+)
+def test_a_closed_stream_is_an_empty_one(closed: str, arguments: list[str], status: int, said: bytes) -> None:
+    shell = ["sh", "-c", f'exec "$@" {closed}', "sh"]
+    done = subprocess.run([*shell, sys.executable, "-m", "netwright", *arguments], capture_output=True, check=False, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (status, b"", said)
 
 
 def test_a_terminal_that_lacks_a_character_gets_a_question_mark() -> None:

@@ -46,6 +46,16 @@ def test_a_right_file_is_said_to_be_right_in_words() -> None:
     assert netwright("validate", "shop.yaml") == (0, "", "shop.yaml: right. Stack shop: 1 network, 2 namespaces.\n")
 
 
+def test_a_file_that_is_not_there_may_be_one_that_is_and_a_folder_is_no_file() -> None:
+    Path("folder.yaml").mkdir()
+    assert netwright("validate", "shpo.yaml")[2].startswith(
+        "shpo.yaml: cannot be read: No such file or directory\n    hint: did you mean shop.yaml?\n"
+    )
+    assert netwright("validate", "folder.yaml")[2] == (
+        "folder.yaml: cannot be read: Is a directory\nerror: 1 problem in folder.yaml; nothing was touched\n"
+    )
+
+
 def test_a_right_file_as_a_document() -> None:
     status, out, err = netwright("validate", "--json", "shop.yaml")
     assert (status, err) == (0, "")

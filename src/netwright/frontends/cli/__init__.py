@@ -15,6 +15,7 @@ OBJECTS = 100_000
 def main() -> NoReturn:
     """The console script."""
     gc.set_threshold(OBJECTS)
+    _open_what_is_closed()
     try:
         answer()
     except SystemExit as end:
@@ -24,6 +25,13 @@ def main() -> NoReturn:
             sys.stdout.flush()
             sys.stderr.flush()
         os._exit(status)
+
+
+def _open_what_is_closed() -> None:
+    """`netwright plan FILE >&-`: else the next socket would be standard output."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115 - for as long as the process lives
 
 
 def answer() -> NoReturn:

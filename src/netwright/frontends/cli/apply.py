@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from netwright.frontends.cli import say
-from netwright.frontends.cli.arguments import file_argument, json_option, no_wait_option, read_document
+from netwright.frontends.cli.arguments import Seconds, file_argument, json_option, no_wait_option, read_document
 from netwright.frontends.cli.privilege import need_root
 from netwright.frontends.cli.progress import shown
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from netwright.engine.outcome import Outcome
 
 
-@click.command()
+@click.command(short_help="Make the host as the file says.")
 @file_argument
 @click.option(
     "--confirm",
     metavar="SECONDS",
-    type=click.FloatRange(min=0, min_open=True),
-    help="Roll back after so many seconds unless netwright confirm comes in time.",
+    type=Seconds(),
+    help="Roll back after so many seconds unless netwright confirm comes in time; a week at most.",
 )
 @no_wait_option
 @click.option("--quiet", "-q", is_flag=True, help="Say nothing unless it fails.")
@@ -40,8 +40,8 @@ def apply(file: str, *, confirm: float | None, no_wait: bool, quiet: bool, as_js
     Example: sudo netwright apply shop.yaml
              sudo netwright apply --confirm 60 shop.yaml   # then: sudo netwright confirm shop
 
-    Exit status: 0 done; 1 it failed, and says what is the state now; 2 the file is wrong, nothing was touched; 130 interrupted,
-    rolled back.
+    Exit status: 0 done; 1 it failed, and says what is the state now; 2 the file is wrong, or does not fit the host, nothing was
+    touched; 130 interrupted, rolled back.
     """
     document = read_document(file)
     need_root("apply", "changes the host's networks")
@@ -50,7 +50,7 @@ def apply(file: str, *, confirm: float | None, no_wait: bool, quiet: bool, as_js
     with shown(quiet=quiet) as progress, open_engine(progress=progress) as engine:
         outcome = engine.apply(document, wait=not no_wait, confirm_seconds=confirm)
     name = document.spec.name
-    if outcome.confirm_before is not None:
+    if confirm is not None and outcome.confirm_before is not None:
         # Before anything is printed: the terminal may be at the end of the connection that was just cut.
         from netwright.frontends.cli.watch_trial import start_watching
 

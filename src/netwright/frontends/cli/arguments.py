@@ -16,11 +16,14 @@ if TYPE_CHECKING:
     from netwright.spec.document import Document
 
     TextType = click.ParamType[str]
+    NumberType = click.ParamType[float]
 else:
     # Generic since click 8.3 only.
-    TextType = click.ParamType
+    TextType = NumberType = click.ParamType
 
 SUFFIXES = (".yaml", ".yml")
+WEEK = 604_800.0
+"""Seconds."""
 
 
 def is_file(argument: str) -> bool:
@@ -36,7 +39,8 @@ def read_document(path: str) -> Document:
     try:
         content = sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
     except OSError as error:
-        raise SpecError(source, [Problem(0, 0, "", f"cannot be read: {error.strerror}", _near(path))]) from None
+        near = _near(path) if isinstance(error, FileNotFoundError) else None
+        raise SpecError(source, [Problem(0, 0, "", f"cannot be read: {error.strerror}", near)]) from None
     try:
         text = content.decode()
     except UnicodeDecodeError as error:
@@ -62,6 +66,21 @@ class FileType(TextType):
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG002 - click's signature
         return _files(incomplete) or [CompletionItem(incomplete, type="file")]
+
+
+class Seconds(NumberType):
+    """How long to wait, as a float: more than nothing, a week at most."""
+
+    name = "seconds"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        try:
+            seconds = float(value)
+        except ValueError:
+            self.fail(f"{value!r} is not a number of seconds.", param, ctx)
+        if not 0 < seconds <= WEEK:
+            self.fail(f"{value} is not more than 0 seconds and at most a week ({WEEK:.0f}).", param, ctx)
+        return seconds
 
 
 class StackType(TextType):

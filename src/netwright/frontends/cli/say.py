@@ -8,6 +8,8 @@ import os
 import sys
 from typing import Any, TextIO
 
+from netwright.errors import BackendError
+
 
 def prepare() -> None:
     """For a process of our own: a character that the terminal's encoding lacks is shown as `?`, not as a failure."""
@@ -17,7 +19,7 @@ def prepare() -> None:
 
 
 def data(text: str) -> None:
-    """What the command was asked for."""
+    """What the command was asked for. Raises BackendError where it cannot be written (a full disk)."""
     _write(sys.stdout, text)
 
 
@@ -40,8 +42,10 @@ def _write(stream: TextIO, text: str) -> None:
     try:
         stream.write(text)
         stream.flush()
-    except BrokenPipeError:
+    except OSError as error:
         # `netwright plan | head`: the rest of the work, and the exit status, are as if somebody had read it.
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, stream.fileno())
         os.close(nowhere)
+        if stream is sys.stdout and not isinstance(error, BrokenPipeError):
+            raise BackendError(f"Standard output cannot be written: {error.strerror}. All else is done.") from None
