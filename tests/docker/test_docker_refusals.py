@@ -96,7 +96,7 @@ def test_an_engine_that_was_never_there_is_an_observation(tmp_path, monkeypatch)
     nowhere = DockerEngine()
     seen = nowhere.observe()
     assert (seen.reachable, seen.networks, seen.containers) == (False, {}, {})
-    assert seen.why == f"the Docker Engine at unix://{tmp_path}/none.sock did not say its version: no such file or directory"
+    assert seen.why == f"no Docker Engine answers at unix://{tmp_path}/none.sock: no such file or directory"
     with pytest.raises(OperationFailed) as failed:
         execute(nowhere, create(PLAIN))
     assert isinstance(failed.value.__cause__, DockerError)
@@ -106,7 +106,7 @@ def test_an_engine_that_was_never_there_is_an_observation(tmp_path, monkeypatch)
 def test_an_engine_that_stops_is_noticed_and_found_again_when_it_is_back(engine, backend):
     execute(backend, create(PLAIN))
     engine.stop()
-    with pytest.raises(OperationFailed, match=f"^the Docker Engine at {engine.url} did not remove the network lan: "):
+    with pytest.raises(OperationFailed, match=f"^no Docker Engine answers at {engine.url}: "):
         execute(backend, RemoveDockerNetwork(name="lan", why="test"))
     assert not backend.observe().reachable
     engine.start()

@@ -139,6 +139,14 @@ def test_a_container_that_does_not_run_is_waited_for() -> None:
     assert result.desired.state.namespaces[named("my_netns")].table is None
 
 
+def test_a_container_is_waited_for_with_the_reason_where_docker_does_not_answer() -> None:
+    text = "version: 1\nname: lab\nnetworks: {lan: {subnets: [10.5.0.0/24]}}\ncontainers: {web: {interfaces: {e1: {network: lan}}}}\n"
+    observed = state(host(), docker=DockerState(reachable=False, why="no Docker Engine answers"))
+    assert resolved(text, observed).desired.waiting == (
+        "containers.web: its interfaces wait for the container to run: no Docker Engine answers",
+    )
+
+
 def test_what_a_namespace_uses_is_reserved_in_dockers_ipam() -> None:
     observed = state(host(link("eth1")), docker=a_docker_host())
     network = resolved(ARTICLE, observed).desired.docker_networks["custom"]

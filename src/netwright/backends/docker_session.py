@@ -146,6 +146,9 @@ class DockerSession:
         """Turns what comes instead of an answer into a sentence; `words` stand behind "would not" and "did not"."""
         try:
             _knock(self.url)
+        except OSError as error:
+            raise Unreachable(f"no Docker Engine answers at {self.url}: {_reason(error)}", hint=START_IT) from error
+        try:
             yield
         except APIError as error:
             said = str(error.explanation or error).strip()

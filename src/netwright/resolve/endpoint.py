@@ -66,7 +66,8 @@ def holders(document: Document, facts: Facts, waiting: list[str]) -> list[Holder
             continue
         running = [c for c in matches(key, container, facts.docker) if c.running]
         if not running:
-            waiting.append(f"containers.{key}: its interfaces wait for the container to run")
+            why = "" if facts.docker.reachable else f": {facts.docker.why}"
+            waiting.append(f"containers.{key}: its interfaces wait for the container to run{why}")
         found.extend(
             Holder(
                 name=one.name,
