@@ -230,6 +230,24 @@ def test_a_step_that_fails_leaves_the_older_version(folder: Path, monkeypatch: p
     again.close()
 
 
+def test_a_disk_that_takes_no_more_at_the_first_commit_is_said_in_its_own_words(folder: Path) -> None:
+    program = f"""
+import resource
+from netwright.backends.store import SqliteStore
+from netwright.errors import BackendError
+said = []
+for room in range(8192, 65536, 4096):
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, -1))
+    try:
+        SqliteStore({str(folder)!r} + str(room)).set_trial("shop", None)
+    except BackendError as error:
+        said.append(str(error).partition(": ")[2])
+print(len(said) > 3, set(said))
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=30)
+    assert done.stdout == "True {'disk I/O error.'}\n"
+
+
 def test_what_is_no_database_is_called_damaged_with_a_way_out(store: SqliteStore, folder: Path) -> None:
     folder.mkdir()
     (folder / "state.db").write_bytes(b"this is no database, " * 100)

@@ -47,5 +47,7 @@ def migrate(connection: sqlite3.Connection) -> None:
         connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
         connection.execute("COMMIT")
     except BaseException:
-        connection.execute("ROLLBACK")
+        # SQLite has rolled back by itself where the disk is full (https://www.sqlite.org/lang_transaction.html).
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
         raise
