@@ -110,6 +110,13 @@ def test_where_it_is_forbidden_it_says_what_allows_it() -> None:
     assert "sudo sysctl user.max_user_namespaces=15000" in done.stderr
 
 
+def test_a_shell_that_is_given_its_commands_by_a_pipe_says_nothing_of_its_own() -> None:
+    environment = {**ENVIRONMENT, "SHELL": "/bin/sh"}
+    done = run([*NETWRIGHT, "sandbox", PATH], input="ip netns exec web ip -br address show dev eth0; exit 3\n", env=environment)
+    assert (done.returncode, done.stdout.split()[2]) == (3, "192.0.2.80/24")
+    assert done.stderr.endswith("netwright exec NAMESPACE -- COMMAND runs a command in one; exit drops it all.\n")
+
+
 def test_ctrl_c_is_the_commands_and_then_nothing_is_left() -> None:
     script = "setsid -f sleep 3230; echo ready; exec sleep 3231"
     command = [*NETWRIGHT, "sandbox", PATH, "--", "sh", "-c", script]

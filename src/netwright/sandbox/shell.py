@@ -20,7 +20,12 @@ Started = tuple[list[str], dict[str, str]]
 
 
 def interactive(shell: str, name: str) -> int:
-    """Run a shell for a person until it ends; its exit status. `name` is shown in the prompt."""
+    """Run a shell for a person until it ends; its exit status. `name` is shown in the prompt.
+
+    Where standard input is a file or a pipe the shell reads its commands there, and there is no prompt.
+    """
+    if not os.isatty(0):
+        return run([shell])
     arguments, changes = _SHELLS.get(Path(shell).name, _plain)(shell, f"(netwright {name}) ")
     _take_terminal()
     return run(arguments, changes)
