@@ -110,7 +110,7 @@ CASES: list[tuple[AnyOperation, str, list[str]]] = [
     ),
     (
         ChangeLink(netns=WEB, link=ETH0, fields=frozenset({"alias", "up"}), why=WHY),
-        "set alias netwright:lab, up of eth0 in web",
+        "set eth0 up with alias netwright:lab in web",
         ["ip -n web link set dev eth0 alias netwright:lab up"],
     ),
     (DeleteLink(netns=WEB, name="eth0", why=WHY), "delete link eth0 in web", ["ip -n web link delete dev eth0"]),

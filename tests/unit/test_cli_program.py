@@ -71,6 +71,12 @@ def test_the_overview_shows_every_command_and_no_hidden_one() -> None:
     assert [line.split()[0] for line in shown.splitlines()] == [name for name in COMMANDS if name != "_watch-trial"]
 
 
+def test_no_line_of_the_overview_is_cut_off_or_wider_than_a_terminal() -> None:
+    lines = CliRunner().invoke(program, []).stdout.splitlines()[1:]
+    assert [line for line in lines if line.endswith("...")] == []
+    assert [line for line in lines if len(line) > 80] == []
+
+
 def test_the_schema_accepts_the_example_and_refuses_what_the_language_refuses() -> None:
     result = CliRunner().invoke(program, ["schema"])
     assert result.exit_code == 0

@@ -65,8 +65,8 @@ def test_a_network_with_one_endpoint_in_order_and_with_reasons() -> None:
  1  create namespace a with net.ipv6.conf.default.disable_ipv6=1          in the file, not on the host
  2  create bridge br7 on the host                                         in the file, not on the host
  3  create veth a7 as a port of br7 on the host, its other end eth0 in a  in the file, not on the host
- 4  set alias netwright:lab, up of lo in a                                in the file
- 5  set alias netwright:lab, up of eth0 in a                              its other end was just made
+ 4  set lo up with alias netwright:lab in a                               in the file
+ 5  set eth0 up with alias netwright:lab in a                             its other end was just made
  6  add address 10.5.0.2/24 on eth0 in a                                  in the file, not on the interface
  7  add default route via 10.5.0.1 through eth0 in a                      in the file, not in the table
  8  add address 10.5.0.1/24 on br7 on the host                            in the file, not on the interface

@@ -124,14 +124,13 @@ def _change(link: Link, fields: frozenset[str]) -> str:
         return f"mark {link.name} as {link.alias}" if link.alias else f"take the mark off {link.name}"
     if fields == {"master"}:
         return f"make {link.name} a port of {link.master}" if link.master else f"take {link.name} off its bridge"
-    return f"set {', '.join(_field(link, name) for name in sorted(fields))} of {link.name}"
+    others = ", ".join(_field(link, name) for name in sorted(fields - {"up"}))
+    return f"set {link.name} {'up' if link.up else 'down'} with {others}" if "up" in fields else f"set {others} of {link.name}"
 
 
 def _field(link: Link, name: str) -> str:
     value = getattr(link, name)
     match name:
-        case "up":
-            return "up" if value else "down"
         case "alias" | "master" if not value:
             return f"no {name}"
         case _:

@@ -11,7 +11,7 @@ from netwright.frontends.cli.privilege import need_root
 from netwright.frontends.cli.progress import shown
 
 
-@click.command()
+@click.command(short_help="Keep what apply --confirm did.")
 @click.argument("stack", metavar="[NAME|FILE]", type=StackType(), required=False)
 @json_option
 def confirm(stack: str | None, *, as_json: bool) -> int:

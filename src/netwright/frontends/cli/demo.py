@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from netwright.sandbox.article import Attempt
 
 
-@click.command()
+@click.command(short_help="See a network with real packets.")
 @json_option
 def demo(*, as_json: bool) -> int:
     """Show the article's network with real packets, on a throw-away host.

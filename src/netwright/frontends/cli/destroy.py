@@ -10,7 +10,7 @@ from netwright.frontends.cli.privilege import need_root
 from netwright.frontends.cli.progress import shown
 
 
-@click.command()
+@click.command(short_help="Remove a stack, give back what it borrowed.")
 @stack_argument
 @no_wait_option
 @click.option("--quiet", "-q", is_flag=True, help="Say nothing unless it fails.")

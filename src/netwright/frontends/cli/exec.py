@@ -8,7 +8,9 @@ from netwright.frontends.cli.arguments import NamespaceType
 from netwright.frontends.cli.privilege import need_root
 
 
-@click.command("exec", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@click.command(
+    "exec", short_help="Run a command in a namespace.", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False}
+)
 @click.argument("namespace", type=NamespaceType())
 @click.argument("command", metavar="-- COMMAND…", nargs=-1, type=click.UNPROCESSED, required=True)
 def execute(namespace: str, command: tuple[str, ...]) -> int:

@@ -10,7 +10,7 @@ from netwright.frontends.cli.privilege import need_root
 from netwright.frontends.cli.progress import shown
 
 
-@click.command()
+@click.command(short_help="Show what apply would do, and why.")
 @file_argument
 @click.option("--check", is_flag=True, help="Exit with 3 if anything would be done.")
 @click.option("--commands", is_flag=True, help="Print the commands (ip, nft, iptables, sysctl, docker) that would do the same by hand.")
@@ -27,7 +27,8 @@ def plan(file: str, *, check: bool, commands: bool, full: bool, as_json: bool) -
              sudo netwright plan --check shop.yaml || echo "the host is not as the file says"
              sudo netwright plan --commands shop.yaml > by-hand.sh
 
-    Exit status: 0; 1 the host is not what the file needs; 2 the file is wrong; with --check 3 if there is anything to do.
+    Exit status: 0; 1 something on the host stands in the way; 2 the file is wrong, or does not fit the host; with --check 3 if
+    there is anything to do.
     """
     if commands and as_json:
         raise click.UsageError("--commands and --json exclude each other.")

@@ -120,13 +120,12 @@ def program() -> None:
     An argument NAME|FILE is a file if it has a / in it or ends in .yaml or .yml, else a stack's name. A FILE may be -, standard
     input. Data goes to standard output, words to standard error.
 
-    \b
     Exit status: 0 done; 1 it failed, and says what is the state now; 2 the command line or the file is wrong (nothing was
     touched); 3 plan --check found a difference; 130 interrupted (rolled back).
 
     \b
-    Environment: NETWRIGHT_STATE  the folder of the state, /var/lib/netwright if unset
-                 NETWRIGHT_DEBUG  set: show the traceback of a mistake in Netwright
+    Environment: NETWRIGHT_STATE  the state's folder; /var/lib/netwright if unset
+                 NETWRIGHT_DEBUG  set: show where a mistake of Netwright's was
                  NO_COLOR         set: no colours
     """
 

@@ -10,7 +10,7 @@ from netwright.frontends.cli.privilege import need_root
 from netwright.frontends.cli.progress import shown
 
 
-@click.command()
+@click.command(short_help="After a crash: back to what was committed.")
 @no_wait_option
 @json_option
 def recover(*, no_wait: bool, as_json: bool) -> int:

@@ -11,7 +11,9 @@ from netwright.frontends.cli.arguments import file_argument, read_document
 from netwright.frontends.cli.progress import shown
 
 
-@click.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@click.command(
+    short_help="Try a file on a throw-away host.", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False}
+)
 @file_argument
 @click.argument("command", metavar="[-- COMMAND…]", nargs=-1, type=click.UNPROCESSED)
 def sandbox(file: str, command: tuple[str, ...]) -> int:
