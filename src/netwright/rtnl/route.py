@@ -82,7 +82,7 @@ def dump() -> Request:
     return Request(RTM_GETROUTE, NLM_F_DUMP, HEADER.pack(AF_UNSPEC, 0, 0, 0, RT_TABLE_UNSPEC, 0, 0, 0, 0))
 
 
-def decode(data: bytes, start: int, end: int, names: Mapping[int, str]) -> Iterator[Route]:
+def decode(data: bytes, start: int, end: int, names: Mapping[int, str]) -> tuple[Route, ...]:
     """Read an RTM_NEWROUTE's body; `names` are the links by index. Raises Malformed.
 
     Nothing for table local, cached routes, other families and kinds that no Route has. A route with several next hops
@@ -92,7 +92,7 @@ def decode(data: bytes, start: int, end: int, names: Mapping[int, str]) -> Itera
         raise Malformed(f"a route's message has {end - start} bytes")
     family, length, _, _, table, protocol, scope, kind, flags = HEADER.unpack_from(data, start)
     if table == RT_TABLE_LOCAL or flags & RTM_F_CLONED or kind not in _NAMES or family not in _NOWHERE:
-        return
+        return ()
     found = attribute.decode(data, start + 12, end)
     take = found.get
     if (wide := take(RTA_TABLE)) is not None:
@@ -101,8 +101,8 @@ def decode(data: bytes, start: int, end: int, names: Mapping[int, str]) -> Itera
     source = take(RTA_PREFSRC)
     mtu = None if (metrics := take(RTA_METRICS)) is None else attribute.decode(metrics).get(RTAX_MTU)
     metric = take(RTA_PRIORITY)
-    for hop, hop_flags, index in _next_hops(found, flags):
-        yield Route(
+    return tuple(
+        Route(
             to=_NOWHERE[family] if destination is None else f"{ip.unpack(destination)}/{length}",
             via=_gateway(hop),
             # IPv6 lets what goes nowhere go there through lo.
@@ -116,6 +116,8 @@ def decode(data: bytes, start: int, end: int, names: Mapping[int, str]) -> Itera
             mtu=None if mtu is None else as_u32(mtu),
             protocol=protocol,
         )
+        for hop, hop_flags, index in _next_hops(found, flags)
+    )
 
 
 def _next_hops(found: Mapping[int, bytes], flags: int) -> Iterator[tuple[Mapping[int, bytes], int, int]]:

@@ -34,7 +34,7 @@ def observe(sockets: Sockets, namespaces: Iterable[NetnsRef]) -> dict[NetnsRef, 
 
 def _read(channel: Channel, names: Mapping[int, str]) -> tuple[frozenset[Address], frozenset[Route], frozenset[Rule]]:
     addresses = channel.dump(address.dump(), RTM_NEWADDR, lambda data, start, end: address.decode(data, start, end, names))
-    routes = channel.dump(route.dump(), RTM_NEWROUTE, lambda data, start, end: tuple(route.decode(data, start, end, names)))
+    routes = channel.dump(route.dump(), RTM_NEWROUTE, lambda data, start, end: route.decode(data, start, end, names))
     rules = channel.dump(rule.dump(), RTM_NEWRULE, lambda data, start, end: rule.decode(data[start:end]))
     return (
         frozenset(one for one in addresses if one is not None),
