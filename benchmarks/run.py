@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -96,6 +97,9 @@ def main() -> None:
 
     with tempfile.TemporaryDirectory(prefix="netwright-floor-") as folder:
         floor = Path(folder) / "floor"
+        # As it is installed: with its bytecode, wherever the sources are.
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+        os.environ["PYTHONPYCACHEPREFIX"] = folder
         subprocess.run(["gcc", "-O2", "-Wall", "-o", str(floor), str(HERE / "floor.c")], check=True)
         for round_number in range(chosen.rounds):
             if "netwright" in chosen.only:
@@ -104,7 +108,7 @@ def main() -> None:
                 turn = round_number % len(chosen.only)
                 for competitor in chosen.only[turn:] + chosen.only[:turn]:
                     take(competitor, endpoints, floor)
-    starts = measure_starts() if "netwright" in chosen.only else {}
+        starts = measure_starts() if "netwright" in chosen.only else {}
     if chosen.json:
         rows = [{"what": what, "endpoints": n, "competitor": who, "seconds": times} for (what, n, who), times in samples.items()]
         print(json.dumps({"machine": report.machine(), "samples": rows, "starts": starts}, indent=2))
