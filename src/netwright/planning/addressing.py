@@ -5,12 +5,13 @@ from __future__ import annotations
 import ipaddress
 from dataclasses import replace
 
-from netwright.model.address import family, network_of
+from netwright.model.address import DEFAULT4, DEFAULT6, family, network_of
 from netwright.model.link import LinkKey
 from netwright.model.netns import NetnsKind, NetnsRef
 from netwright.model.operation import AddAddress, AddRoute, AddRule, AnyOperation, RemoveAddress, RemoveRoute, RemoveRule
 from netwright.model.route import PROTOCOL, Address, Route
 from netwright.model.state import Namespace
+from netwright.planning import ip_commands
 from netwright.planning.draft import Draft, Step
 from netwright.planning.links import LinkPlan
 from netwright.planning.sentence import place
@@ -77,8 +78,13 @@ def _routes(
         if have is None:
             rival = _rival(route, alive, wanted)
             if rival is not None and not _ours(rival, wanted, earlier):
+                way_out = (
+                    f"if nobody needs it, take it away: {ip_commands.route(ref, 'delete', rival)}"
+                    if wanted.owner is not None
+                    else "with a metric of its own, the file's can stand beside it"
+                )
                 draft.refused.append(
-                    f"{place(ref)} already has a route to {_to(route)} via {rival.via or rival.dev}, which is not Netwright's"
+                    f"{place(ref)} already has {_to(route)} via {rival.via or rival.dev}, which is not Netwright's; {way_out}"
                 )
                 continue
             operations.append(AddRoute(netns=ref, route=route, why="in the file, not in the table"))
@@ -105,7 +111,7 @@ def _routes(
 
 
 def _to(route: Route) -> str:
-    return "everywhere" if route.to in ("0.0.0.0/0", "::/0") else route.to
+    return "a default route" if route.to in (DEFAULT4, DEFAULT6) else f"a route to {route.to}"
 
 
 def _route_order(route: Route) -> tuple[bool, str, str, int, str]:
