@@ -77,6 +77,14 @@ def test_no_line_of_the_overview_is_cut_off_or_wider_than_a_terminal() -> None:
     assert [line for line in lines if len(line) > 80] == []
 
 
+def test_the_picture_is_as_wide_as_the_terminal() -> None:
+    text = "version: 1\nname: shop\nnetworks: {lan: {subnets: [10.5.0.0/24, 'fd00:5::/64'], gateway: [10.5.0.1, 'fd00:5::1']}}\n"
+    for columns in (60, 75, 130):
+        drawn = CliRunner(env={"COLUMNS": str(columns)}).invoke(program, ["graph", "-"], input=text).stdout
+        assert max(map(len, drawn.splitlines())) <= columns
+        assert (columns == 130) == (len(drawn.splitlines()) == 2)
+
+
 def test_the_schema_accepts_the_example_and_refuses_what_the_language_refuses() -> None:
     result = CliRunner().invoke(program, ["schema"])
     assert result.exit_code == 0

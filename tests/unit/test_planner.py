@@ -22,6 +22,7 @@ from netwright.model.operation import (
     DeleteLink,
     DeleteNetns,
     RemoveAddress,
+    RemoveFile,
     RemoveRoute,
 )
 from netwright.model.route import Address, Route
@@ -175,8 +176,30 @@ def test_what_a_crashed_run_had_announced_counts_as_ours() -> None:
 def test_the_hosts_own_default_route_is_not_taken_over() -> None:
     text = "version: 1\nname: lab\nhost: {routes: [{to: default, via: 192.0.2.9, dev: eth0}]}\n"
     theirs = frozenset({Route(to="0.0.0.0/0", via="192.0.2.1", dev="eth0", protocol=3)})
-    with pytest.raises(Refused, match=r"the host already has a route to everywhere via 192\.0\.2\.1, which is not Netwright's"):
+    with pytest.raises(Refused) as refusal:
         planned(text, state(host(link("eth0"), routes=theirs)))
+    assert str(refusal.value) == (
+        "the host already has a default route via 192.0.2.1, which is not Netwright's; "
+        "with a metric of its own, the file's can stand beside it"
+    )
+
+
+def test_a_route_that_somebody_put_into_our_namespace_is_named_with_what_takes_it_away() -> None:
+    built = reached(resolved(LAB).desired)
+    theirs = frozenset({Route(to="0.0.0.0/0", via="10.5.0.9", dev="eth0", protocol=3)})
+    with pytest.raises(Refused) as refusal:
+        planned(LAB, State(namespaces={**built, named("a"): replace(built[named("a")], routes=theirs)}))
+    assert str(refusal.value) == (
+        "a already has a default route via 10.5.0.9, which is not Netwright's; "
+        "if nobody needs it, take it away: ip -n a route delete default via 10.5.0.9 dev eth0 proto 3"
+    )
+
+
+def test_files_of_namespaces_that_go_are_removed_in_the_order_of_names() -> None:
+    refs = [named(name) for name in ("c", "a", "d", "b")]
+    observed = State(namespaces={HOST: host()}, files={ref: {"hosts": "x"} for ref in refs})
+    removed = [o.netns.name for o in planned("version: 1\nname: lab\n", observed).operations if isinstance(o, RemoveFile)]
+    assert removed == ["a", "b", "c", "d"]
 
 
 def test_a_foreign_route_of_another_metric_stands_beside_ours() -> None:

@@ -151,7 +151,7 @@ def _why_foreign(want: ForeignRules, have: ForeignRules) -> str:
 
 def plan_files(desired: Desired, observed: State, doomed: frozenset[NetnsRef], draft: Draft) -> None:
     """/etc/netns/NAME: what is ours there, also where the namespace itself is gone."""
-    for ref in dict.fromkeys([*desired.state.files, *observed.files]):
+    for ref in dict.fromkeys([*desired.state.files, *sorted(observed.files, key=lambda ref: ref.key)]):
         wanted = desired.state.files.get(ref, {}) if ref not in doomed else {}
         there = observed.files.get(ref, {})
         for name, content in wanted.items():

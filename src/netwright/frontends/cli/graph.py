@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING, Literal, get_args
 
 import click
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
     from netwright.picture.values import Picture
 
 Form = Literal["text", "svg", "dot", "mermaid"]
+
+NARROWEST = 60
+"""Columns; in fewer the tree cannot be read, and the terminal may break its lines."""
 
 
 @click.command()
@@ -34,7 +38,8 @@ def graph(stack: str, *, form: Form, as_json: bool) -> int:
     picture = _of_file(stack) if is_file(stack) else _of_stack(stack)
     from netwright.picture import draw
 
-    drawing = draw(picture, form)
+    # A terminal's own width; the fallback is for a pipe or a file.
+    drawing = draw(picture, form, width=max(NARROWEST, shutil.get_terminal_size((100, 24)).columns))
     if as_json:
         from netwright.report.documents import graph_document
 
