@@ -17,10 +17,17 @@ class Nic(Link):
 
     current: LinkKey = field(compare=False)
     """Where it is now: a fact that was looked up."""
+    home: LinkKey | None = field(default=None, compare=False)
+    """Where it was before anybody borrowed it; None: it is there still."""
 
     def origin(self) -> LinkKey | None:
         return self.current
 
+    def belongs(self) -> LinkKey | None:
+        return self.home or self.current
+
     @classmethod
     def examples(cls) -> tuple[Nic, ...]:
-        return (cls(name="eth1", up=True, mtu=1400, alias="netwright-loan:example", current=LinkKey(HOST, "eth1")),)
+        return (
+            cls(name="eth1", up=True, mtu=1400, alias="netwright-loan:example", current=LinkKey(HOST, "eth1"), home=LinkKey(HOST, "eth1")),
+        )

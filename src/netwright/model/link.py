@@ -77,6 +77,10 @@ class Link:
         """Where a borrowed link is at this moment (which may be where it is wanted)."""
         return None
 
+    def belongs(self) -> LinkKey | None:
+        """Where a borrowed link was first, and goes back to."""
+        return None
+
     def ip_words(self, fields: frozenset[str]) -> tuple[str, ...]:  # noqa: ARG002 - the same
         """What ip-link(8) takes behind `type KIND` for those of `fields` that only this kind has."""
         return ()

@@ -32,16 +32,19 @@ class Step(IntEnum):
     DELETE_NETWORKS = 8
     CREATE_NETWORKS = 9
     CREATE_NETNS = 10
-    CREATE_LINKS = 11
-    BORROW = 12
-    CONFIGURE = 13
-    CONNECT = 14
-    NAME = 15
-    OPEN = 16
+    BORROW = 11
+    """Before links are made: one of them may have the name that a NIC leaves."""
+    DELETE_LEFT_NETNS = 12
+    """Those that a NIC has just gone from, to another."""
+    CREATE_LINKS = 13
+    CONFIGURE = 14
+    CONNECT = 15
+    NAME = 16
+    OPEN = 17
     """Our tables and rules."""
-    FORGET = 17
+    FORGET = 18
     """Connections through ports that were closed or moved."""
-    FORWARD = 18
+    FORWARD = 19
     """Forwarding is turned on when the rules stand."""
 
 

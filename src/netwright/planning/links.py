@@ -29,6 +29,10 @@ class LinkPlan:
     doomed: set[LinkKey] = field(default_factory=set)
     falling: set[LinkKey] = field(default_factory=set)
     """Those that are taken down: with that the kernel drops their IPv6 addresses, and the routes through them."""
+    left: set[NetnsRef] = field(default_factory=set)
+    """Where borrowed NICs are that go to another borrower's place."""
+    moves: dict[LinkKey, MoveLink] = field(default_factory=dict)
+    """Those of borrowed NICs, by where they start."""
     configure: dict[NetnsRef, list[ChangeLink]] = field(default_factory=dict)
 
 
@@ -57,6 +61,7 @@ def plan_links(desired: Desired, observed: State, doomed_netns: frozenset[NetnsR
                 _change(result, ref, link, _freed(have, ref, result), "not as in the file")
         result.fresh.update(LinkKey(ref, name) for name in missing)
         draft.claimed_links.update(LinkKey(ref, name) for name in missing)
+    _move(result.moves, draft)
     _create(desired, draft, result)
     return result
 
@@ -136,33 +141,49 @@ def _borrow(desired: Desired, observed: State, ref: NetnsRef, link: Link, draft:
         draft.refused.append(f"the NIC {origin.name} is not in {place(origin.netns)} any more")
         return
     key = LinkKey(ref, link.name)
-    lent = next((x for x in desired.nic_loans if _is_loan_of(x, origin, key)), None)
-    returning = lent is not None and LinkKey(lent.home, lent.name) == key and link.borrower is None
+    lent = next((x for x in desired.nic_loans if LinkKey(x.home, x.name) == link.belongs()), None)
+    at_home = lent is not None and LinkKey(lent.home, lent.name) == key
+    returning = at_home and link.borrower is None
     if lent is None:
         draft.loans.append(_loan(key, origin, source, have))
+    elif not returning and not any(
+        (x.netns, x.new_name, x.home, x.name) == (ref, link.name, lent.home, lent.name) for x in desired.nic_loans
+    ):
+        draft.loans.append(replace(lent, netns=ref, new_name=link.name))
     if origin != key:
-        draft.add(
-            Step.RETURN if returning else Step.BORROW,
-            MoveLink(
-                source=origin.netns,
-                name=origin.name,
-                target=ref,
-                new_name=link.name,
-                alias=link.alias or "",
-                address_generation=lent.addrgenmode if returning and lent else None,
-                txqlen=lent.txqlen if returning and lent else None,
-                group=lent.group if returning and lent else None,
-                why="borrowed until the stack is destroyed" if not returning else "given back as it was",
-            ),
+        move = MoveLink(
+            source=origin.netns,
+            name=origin.name,
+            target=ref,
+            new_name=link.name,
+            alias=link.alias or "",
+            address_generation=lent.addrgenmode if at_home and lent else None,
+            txqlen=lent.txqlen if at_home and lent else None,
+            group=lent.group if at_home and lent else None,
+            why="borrowed until the stack is destroyed" if not returning else "given back as it was",
         )
+        if returning:
+            draft.add(Step.RETURN, move)
+        else:
+            result.moves[origin] = move
+            result.left.add(origin.netns)
         result.fresh.add(key)
         result.doomed.add(origin)
         have = replace(have, up=False, master="", alias=link.alias)
     _change(result, ref, link, have, "given back as it was" if returning else "in the file")
 
 
-def _is_loan_of(loan: NicLoan, origin: LinkKey, key: LinkKey) -> bool:
-    return LinkKey(loan.netns, loan.new_name) in (origin, key) or LinkKey(loan.home, loan.name) in (origin, key)
+def _move(moves: dict[LinkKey, MoveLink], draft: Draft) -> None:
+    """In an order in which every NIC finds its name free. Two that change places find none."""
+    waiting = dict(moves)
+    while waiting:
+        free = [origin for origin, move in waiting.items() if LinkKey(move.target, move.new_name) not in waiting]
+        if not free:
+            names = " and ".join(f"{key.name} in {place(key.netns)}" for key in waiting)
+            draft.refused.append(f"{names} change places: give one of them another name first, apply, and then this one")
+            return
+        for origin in free:
+            draft.add(Step.BORROW, waiting.pop(origin))
 
 
 def _loan(key: LinkKey, origin: LinkKey, source: Namespace, have: Link) -> NicLoan:

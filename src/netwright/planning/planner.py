@@ -41,7 +41,8 @@ def plan(desired: Desired, observed: State, *, lenient: bool = False) -> Plan:
         if ref in conflicts.netns:
             continue
         if ref in doomed:
-            draft.add(Step.DELETE_NETNS, DeleteNetns(netns=ref, why="in the file no more"))
+            step = Step.DELETE_LEFT_NETNS if ref in links.left else Step.DELETE_NETNS
+            draft.add(step, DeleteNetns(netns=ref, why="in the file no more"))
             continue
         if there is None and (wanted.owner is None or ref.kind is not NetnsKind.NAMED):
             # Nothing of ours can be left in what is gone, and only our own is made.

@@ -24,10 +24,7 @@ def resolve_nic(document: Document, endpoint: Endpoint, facts: Facts, problems: 
     selector = endpoint.spec.nic
     assert selector is not None
     path = (*endpoint.path, "nic")
-    loan = next(
-        (x for x in facts.nic_loans if x.netns == endpoint.netns and x.new_name == endpoint.interface and _selected(selector, x)), None
-    )
-    current = whereabouts(loan, document.spec.name, facts) if loan else None
+    loan, current = _lent(selector, endpoint, document.spec.name, facts)
     if current is None:
         current = _find_at_home(selector, facts)
     if current is None:
@@ -39,18 +36,32 @@ def resolve_nic(document: Document, endpoint: Endpoint, facts: Facts, problems: 
     return Nic(
         name=endpoint.interface,
         current=current,
+        home=LinkKey(loan.home, loan.name) if loan else current,
         alias=f"{LOAN_PREFIX}{document.spec.name}",
         up=endpoint.spec.up,
-        mtu=endpoint.spec.mtu,
-        mac=endpoint.spec.mac,
+        # What the file does not say (any more) is as it was before.
+        mtu=endpoint.spec.mtu or (loan.mtu if loan else None),
+        mac=endpoint.spec.mac or (loan.mac if loan else None),
     )
+
+
+def _lent(selector: str | NicSelector, endpoint: Endpoint, stack: str, facts: Facts) -> tuple[NicLoan | None, LinkKey | None]:
+    """The loan of the NIC that is meant, and where that is now: where the endpoint wants it, or where it was lent to before."""
+    for loan in sorted(facts.nic_loans, key=lambda x: (x.netns, x.new_name) != (endpoint.netns, endpoint.interface)):
+        current = whereabouts(loan, stack, facts)
+        if current is not None and _selected(selector, loan, facts.observed.namespaces[current.netns].seen.get(current.name)):
+            return loan, current
+    return None, None
 
 
 def whereabouts(loan: NicLoan, stack: str, facts: Facts) -> LinkKey | None:
     """Where a borrowed NIC is now: where the stack put it, or back on the host if its namespace died; None: it is gone."""
     there = facts.observed.namespaces.get(loan.netns)
     if there is not None and (link := there.links.get(loan.new_name)) is not None and link.borrower == stack:
-        return LinkKey(loan.netns, loan.new_name)
+        rivals = [x for x in facts.nic_loans if (x.netns, x.new_name) == (loan.netns, loan.new_name) and x.name != loan.name]
+        # Of two that were lent to one place the first may have gone home already.
+        if not rivals or _is_the_one_in(there.seen, loan, link) or all(_is_at_home(x, facts) for x in rivals):
+            return LinkKey(loan.netns, loan.new_name)
     for name, link in facts.host.links.items():
         if link.borrower == stack and _is_the_one(facts, name, link, loan):
             return LinkKey(HOST, name)
@@ -61,6 +72,11 @@ def whereabouts(loan: NicLoan, stack: str, facts: Facts) -> LinkKey | None:
     if there is not None and (link := there.links.get(loan.new_name)) is not None and _is_the_one_in(there.seen, loan, link):
         return LinkKey(loan.netns, loan.new_name)
     return None
+
+
+def _is_at_home(loan: NicLoan, facts: Facts) -> bool:
+    link = facts.host.links.get(loan.name)
+    return link is not None and link.borrower is None and _is_the_one(facts, loan.name, link, loan)
 
 
 def _is_the_one(facts: Facts, name: str, link: Link, loan: NicLoan) -> bool:
@@ -90,6 +106,7 @@ def give_back(loan: NicLoan, stack: str, facts: Facts) -> Return | None:
     nic = Nic(
         name=loan.name,
         current=current,
+        home=LinkKey(loan.home, loan.name),
         alias=loan.alias,
         up=loan.up,
         mtu=loan.mtu,
@@ -99,10 +116,12 @@ def give_back(loan: NicLoan, stack: str, facts: Facts) -> Return | None:
     return Return(nic=nic, addresses=loan.addresses, routes=loan.routes)
 
 
-def _selected(selector: str | NicSelector, loan: NicLoan) -> bool:
-    if isinstance(selector, NicSelector):
-        return selector.mac is None or selector.mac in (loan.mac, loan.permanent_mac)
-    return selector == loan.name
+def _selected(selector: str | NicSelector, loan: NicLoan, seen: Observation | None) -> bool:
+    if isinstance(selector, str):
+        return selector == loan.name
+    if selector.mac is not None:
+        return selector.mac in (loan.mac, loan.permanent_mac)
+    return seen is not None and seen.bus == "pci" and seen.device == selector.pci
 
 
 def _find_at_home(selector: str | NicSelector, facts: Facts) -> LinkKey | None:

@@ -180,4 +180,3 @@ class Publishing:
                     )
                 return True
         return False
-

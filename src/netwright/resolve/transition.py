@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
+from netwright.kinds.nic import Nic
 from netwright.model.docker import DockerNetwork, DockerState
+from netwright.model.link import LinkKey
 from netwright.model.loan import FOLLOWS, ConnectionLoan, Loan, NicLoan, SysctlLoan
 from netwright.model.netns import NetnsRef
 from netwright.model.state import Claims, Desired, Namespace, State
 from netwright.resolve.facts import Facts
-from netwright.resolve.nic import Return, give_back
+from netwright.resolve.nic import Return, give_back, whereabouts
 
 
 def transition(
@@ -41,9 +43,21 @@ def transition(
         files.update(desired.state.files)
     earlier = {ref: _less(namespace, theirs[ref]) if ref in theirs else namespace for ref, namespace in earlier.items()}
     namespaces = dict(target.state.namespaces)
+    gone: dict[str, None] = {}
     for loan in facts.nic_loans:
-        if not _still_wanted(loan, target) and (back := give_back(loan, target.stack, facts)) is not None:
+        if loan.home in earlier:
+            earlier[loan.home] = _less_addresses(earlier[loan.home], loan)
+        if not _borrowed(loan, target):
+            back = give_back(loan, target.stack, facts)
             home = namespaces.get(loan.home, Namespace(ref=loan.home))
+            if back is not None:
+                namespaces[loan.home] = _with_nic(home, back)
+            elif not any(_is_home(other, loan) and whereabouts(other, target.stack, facts) for other in facts.nic_loans):
+                gone[f"the NIC {loan.name}, which was borrowed, is there no more: it cannot be given back"] = None
+        elif (nic := _comes_home(loan, target)) is not None:
+            # It stays borrowed where it was before: what it had there comes back with it.
+            home = namespaces[loan.home]
+            back = Return(nic=replace(nic, master=loan.master or None), addresses=loan.addresses, routes=loan.routes)
             namespaces[loan.home] = _with_nic(home, back)
     for sysctl in facts.sysctl_loans:
         there = facts.observed.namespaces.get(sysctl.netns)
@@ -57,6 +71,7 @@ def transition(
     return replace(
         target,
         state=replace(target.state, namespaces=namespaces),
+        waiting=(*target.waiting, *gone),
         earlier=State(namespaces=earlier, files=files, docker=DockerState(networks=networks)),
         earlier_attachments=facts.connections,
         claims=claims,
@@ -119,10 +134,34 @@ def _less(namespace: Namespace, theirs: Namespace) -> Namespace:
     return replace(namespace, routes=namespace.routes - theirs.routes, rules=namespace.rules - theirs.rules)
 
 
+def _less_addresses(namespace: Namespace, loan: NicLoan) -> Namespace:
+    """What a NIC had before it was borrowed is not ours to remove, though the file said it, too."""
+    theirs = {address.key for address in loan.addresses}
+    return replace(namespace, addresses=frozenset(address for address in namespace.addresses if address.key not in theirs))
+
+
+def _is_home(one: NicLoan, two: NicLoan) -> bool:
+    return (one.home, one.name) == (two.home, two.name)
+
+
 def _still_wanted(loan: NicLoan, target: Desired) -> bool:
+    """This NIC, in this place."""
     place = target.state.namespaces.get(loan.netns)
     link = place.links.get(loan.new_name) if place else None
-    return link is not None and link.borrowed
+    return link is not None and link.belongs() == LinkKey(loan.home, loan.name)
+
+
+def _borrowed(loan: NicLoan, target: Desired) -> bool:
+    """This NIC, in this place or another."""
+    home = LinkKey(loan.home, loan.name)
+    return any(link.belongs() == home for place in target.state.namespaces.values() for link in place.links.values() if link.borrowed)
+
+
+def _comes_home(loan: NicLoan, target: Desired) -> Nic | None:
+    home = LinkKey(loan.home, loan.name)
+    place = target.state.namespaces.get(loan.home)
+    link = place.links.get(loan.name) if place else None
+    return link if isinstance(link, Nic) and link.belongs() == home and link.origin() != home else None
 
 
 def _with_nic(home: Namespace, back: Return) -> Namespace:
