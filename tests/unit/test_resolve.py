@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from netwright.model.docker import Attachment, Container, DockerNetwork, DockerState, DockerSubnet, PortBinding
@@ -129,6 +130,25 @@ def test_a_publish_follows_a_containers_name_to_its_address() -> None:
     table = resolved(ARTICLE, observed).desired.state.namespaces[named("my_netns")].table
     assert table is not None
     assert [(p.protocol, p.port, p.target, p.target_port) for p in table.published] == [("tcp", 1234, "172.30.0.10", 1234)]
+
+
+def test_a_name_stands_for_the_addresses_that_the_stack_can_reach_and_for_a_nics_last() -> None:
+    web = replace(
+        WEB,
+        attachments={
+            "bridge": Attachment(network="bridge", ipv4="172.17.0.2"),
+            "custom": Attachment(network="custom", ipv4="172.30.0.10"),
+        },
+    )
+    observed = state(host(link("eth1"), link("docker1")), docker=a_docker_host(web))
+    assert resolved(ARTICLE, observed).desired.state.files[HOST]["hosts"].splitlines()[3:] == [
+        "172.30.0.2\tmy_netns my_netns.article",
+        "10.0.0.1\tmy_netns my_netns.article",
+        "172.30.0.10\tweb web.article",
+    ]
+    elsewhere = replace(WEB, attachments={"bridge": Attachment(network="bridge", ipv4="172.17.0.2")})
+    observed = state(host(link("eth1"), link("docker1")), docker=a_docker_host(elsewhere))
+    assert resolved(ARTICLE, observed).desired.state.files[HOST]["hosts"].splitlines()[-1] == "172.17.0.2\tweb web.article"
 
 
 def test_a_container_that_does_not_run_is_waited_for() -> None:

@@ -19,21 +19,27 @@ SHARED_HOSTS = SHARED_FILE
 
 
 def hosts_file(document: Document, endpoints: Iterable[Endpoint], facts: Facts) -> str:
-    """The stack's names in the format of hosts(5): each holder by its name, and by its name and the stack's."""
+    """The stack's names in the format of hosts(5): each holder by its name, and by its name and the stack's.
+
+    Programs try a name's addresses in the file's order: those on networks come before those of NICs, which others reach by routes
+    at best. Of a container that is on networks of the stack, its addresses elsewhere (Docker's default bridge) are left out.
+    """
     stack = document.spec.name
     lines = [
         f"# netwright:{stack}",
         "127.0.0.1\tlocalhost",
         "::1\tlocalhost ip6-localhost ip6-loopback",
     ]
-    for endpoint in endpoints:
+    for endpoint in sorted(endpoints, key=lambda endpoint: endpoint.network is None):
         if endpoint.netns != HOST:
             name = endpoint.holder.name
             lines += [f"{ip_of(cidr)}\t{name} {name}.{stack}" for cidr in endpoint.addresses]
+    networks = {spec.name or key for key, spec in document.spec.networks.items() if spec and spec.managed_by == "docker"}
     for key, spec in document.spec.containers.items():
         for container in matches(key, spec, facts.docker):
             names = dict.fromkeys((container.name, key, f"{container.name}.{stack}"))
-            addresses = [a for x in container.attachments.values() for a in (x.ipv4, x.ipv6) if a]
+            attachments = [x for x in container.attachments.values() if x.network in networks] or container.attachments.values()
+            addresses = [a for x in attachments for a in (x.ipv4, x.ipv6) if a]
             lines += [f"{address}\t{' '.join(names)}" for address in addresses]
     return "\n".join(lines) + "\n"
 
