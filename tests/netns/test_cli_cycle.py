@@ -197,6 +197,18 @@ def test_an_interruption_in_the_middle_rolls_back(host, number: signal.Signals) 
     assert netwright("plan", "--check", "shop.yaml").returncode == 0
 
 
+def test_a_refusal_says_that_nothing_was_touched(host) -> None:
+    subprocess.run(["ip", "netns", "add", "cli-a"], check=True)
+    try:
+        refused = netwright("apply", "shop.yaml")
+    finally:
+        subprocess.run(["ip", "netns", "delete", "cli-a"], check=True)
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert refused.stderr == (
+        "error: the namespace cli-a exists already, and is not Netwright's; external: true joins it as it is\nNothing was touched.\n"
+    )
+
+
 def test_a_change_that_is_confirmed_stays(host) -> None:
     netwright("apply", "shop.yaml")
     tried = netwright("apply", "--confirm", "60", "more.yaml")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from netwright.frontends.cli import say
+from netwright.frontends.cli import failure, say
 from netwright.frontends.cli.arguments import Seconds, file_argument, json_option, no_wait_option, read_document
 from netwright.frontends.cli.privilege import need_root
 from netwright.frontends.cli.progress import shown
@@ -47,7 +47,7 @@ def apply(file: str, *, confirm: float | None, no_wait: bool, quiet: bool, as_js
     need_root("apply", "changes the host's networks")
     from netwright.wiring import open_engine
 
-    with shown(quiet=quiet) as progress, open_engine(progress=progress) as engine:
+    with failure.untouched(), shown(quiet=quiet) as progress, open_engine(progress=progress) as engine:
         outcome = engine.apply(document, wait=not no_wait, confirm_seconds=confirm)
     name = document.spec.name
     if confirm is not None and outcome.confirm_before is not None:

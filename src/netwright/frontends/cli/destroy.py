@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from netwright.frontends.cli import say
+from netwright.frontends.cli import failure, say
 from netwright.frontends.cli.arguments import json_option, no_wait_option, stack_argument, stack_of
 from netwright.frontends.cli.privilege import need_root
 from netwright.frontends.cli.progress import shown
@@ -31,7 +31,7 @@ def destroy(stack: str, *, no_wait: bool, quiet: bool, as_json: bool) -> int:
     need_root("destroy", "changes the host's networks")
     from netwright.wiring import open_engine
 
-    with shown(quiet=quiet) as progress, open_engine(progress=progress) as engine:
+    with failure.untouched(), shown(quiet=quiet) as progress, open_engine(progress=progress) as engine:
         outcome = engine.destroy(name, wait=not no_wait)
     if as_json:
         from netwright.report.documents import apply_document

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import click
 
-from netwright.errors import Interrupted, InvalidValue, NetwrightError, SpecError
+from netwright.errors import Interrupted, InvalidValue, NetwrightError, Refused, SpecError
 from netwright.frontends.cli import say
 
 FAILED = 1
@@ -20,6 +22,15 @@ def exit_status(error: NetwrightError) -> int:
     if isinstance(error, (SpecError, InvalidValue)):
         return USAGE
     return INTERRUPTED if isinstance(error, Interrupted) else FAILED
+
+
+@contextmanager
+def untouched() -> Iterator[None]:
+    """For what changes the host: the engine refuses before its first change, and that is said."""
+    try:
+        yield
+    except Refused as error:
+        raise Refused(f"{error}\nNothing was touched.", hint=error.hint) from None
 
 
 def tell(error: NetwrightError, *, as_json: bool) -> int:
