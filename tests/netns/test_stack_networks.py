@@ -132,6 +132,17 @@ def test_an_interface_that_shall_be_down_is_down_and_comes_up_later(stacks: Stac
     assert witness() == up
 
 
+def test_a_gateways_mac_stays_whatever_port_comes(stacks: Stacks) -> None:
+    stacks.apply(lan(""))
+    (bridge,) = ip("link", "show", "dev", "br-nets")
+    # The kernel would give the bridge the lowest of its ports' MACs.
+    run("ip", "link", "add", "low0", "address", "00:00:00:00:00:01", "type", "veth", "peer", "name", "low1")
+    run("ip", "link", "set", "low0", "master", "br-nets", "up")
+    assert ip("link", "show", "dev", "br-nets")[0]["address"] == bridge["address"]
+    run("ip", "link", "del", "low0")
+    assert bridge["address"][1] in "26ae"
+
+
 TWO = """\
 version: 1
 name: ways

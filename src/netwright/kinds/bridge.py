@@ -23,6 +23,7 @@ class Bridge(Link):
 
     kind: ClassVar[str] = "bridge"
     mtu_follows_ports: ClassVar[bool] = True
+    mac_follows_ports: ClassVar[bool] = True
 
     stp: bool | None = None
     forward_delay_seconds: int | None = None

@@ -42,6 +42,8 @@ class Link:
     """How many transmit and receive queues to be born with; None: as many as the kernel likes."""
     mtu_follows_ports: ClassVar[bool] = False
     """The kernel keeps its MTU at its ports' smallest, until somebody changes it on the living link (net/bridge: mtu_set_by_user)."""
+    mac_follows_ports: ClassVar[bool] = False
+    """The kernel gives it the lowest MAC of its ports, whichever come and go, unless it was born with one."""
     paired: ClassVar[bool] = False
     """Its IFLA_LINK is a twin's index, by which the two are found to belong together."""
 

@@ -118,7 +118,7 @@ class Batch:
             data=born.birth_data(operation.twin, twin_fd),
             up=bool(born.up),
             mtu=born.mtu - 1 if pinned and born.mtu else born.mtu,
-            mac=born.mac,
+            mac=born.mac or (_random_mac() if born.mac_follows_ports else None),
             master=master,
             queues=born.queues,
         )
@@ -176,6 +176,14 @@ class Batch:
     def _close_fds(self) -> None:
         while self._fds:
             os.close(self._fds.pop())
+
+
+def _random_mac() -> str:
+    """As the kernel makes them (linux/etherdevice.h: eth_random_addr): of one station, locally administered. Neighbours remember a
+    gateway by it, so it shall not change with a port that comes or goes.
+    """
+    first, *rest = os.urandom(6)
+    return bytes(((first & 0xFC) | 0x02, *rest)).hex(":")
 
 
 def _needs(operation: Local) -> str | None:
