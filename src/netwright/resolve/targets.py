@@ -64,9 +64,12 @@ class Targets:
 
     def connected(self, netns: NetnsRef, version: int) -> list[tuple[str, str]]:
         """The subnets that a target is on itself, and through which interface: by the file, and a container's as they are."""
-        found = {(network_of(cidr), endpoint.interface) for endpoint in self._by_netns.get(netns, ()) for cidr in endpoint.addresses}
+        endpoints = [endpoint for endpoint in self._by_netns.get(netns, ()) if endpoint.spec.up]
+        found = {(network_of(cidr), endpoint.interface) for endpoint in endpoints for cidr in endpoint.addresses}
         there = self._facts.observed.namespaces.get(netns) if netns.kind is NetnsKind.CONTAINER else None
-        found |= {(network_of(address.cidr), address.dev) for address in there.addresses if address.dev != "lo"} if there else set()
+        if there is not None:
+            up = {name for name, link in there.links.items() if link.up and not link.innate}
+            found |= {(network_of(address.cidr), address.dev) for address in there.addresses if address.dev in up}
         return sorted((subnet, dev) for subnet, dev in found if family(subnet) == version and not subnet.startswith("fe80:"))
 
     def _known_address(self, netns: NetnsRef, address: str) -> Reached:
