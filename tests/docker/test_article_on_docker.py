@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from docker_host import DockerHost
+from docker_host import DockerHost, wait_for
 
 import netwright
 from clients import fetch
@@ -89,6 +89,8 @@ def test_the_article_on_a_docker_host(engine: DockerHost, outside: str, netwrigh
 
     netwrights.destroy("article")
     assert engine.docker("network", "ls", "--format", "{{.Name}}").split() == ["bridge", "host", "none"]
+    # The kernel tells of a carrier up to a second after the link is up (net/core/link_watch.c).
+    wait_for("eth1's carrier", lambda: "NO-CARRIER" not in engine.run("ip", "link", "show", "eth1"), 10)
     assert witness(engine) == before
     assert netwrights.status() == ()
 
