@@ -25,6 +25,10 @@ HOST = ""
 _WANDERING = {"ifindex", "link_index", "link_netnsid", "stats", "stats64", "link", "address", "permaddr", "promiscuity", "allmulti"}
 _WANDERING |= {
     "operstate",
+    "qdisc",
+    "tso_max_size",
+    "tso_max_segs",
+    "state",
     "bridge_id",
     "root_id",
     "designated_root",
@@ -177,7 +181,7 @@ def _seen(netns: str, *, macs: bool) -> dict[str, Any]:
         links[link["ifname"]] = plain
     routes = {
         family: sorted(
-            json.dumps(route, sort_keys=True)
+            json.dumps({**route, "flags": [flag for flag in route["flags"] if flag != "linkdown"]}, sort_keys=True)
             for route in ip(family, "route", "show", "table", "all", netns=netns)
             if route.get("table") != "local" and not route["dst"].startswith(("fe80:", "multicast", "ff00:"))
         )

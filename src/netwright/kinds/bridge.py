@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -24,6 +25,14 @@ class Bridge(Link):
     kind: ClassVar[str] = "bridge"
     mtu_follows_ports: ClassVar[bool] = True
     mac_follows_ports: ClassVar[bool] = True
+    unstated: ClassVar[Mapping[str, Any]] = {
+        "mtu": 1500,
+        "stp": False,
+        "forward_delay_seconds": 15,
+        "ageing_seconds": 300,
+        "multicast_snooping": True,
+    }
+    """net/bridge/br_device.c: br_dev_setup."""
 
     stp: bool | None = None
     forward_delay_seconds: int | None = None

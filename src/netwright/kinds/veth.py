@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -20,6 +21,7 @@ class Veth(Link):
     queues: ClassVar[int | None] = 1
     """With more, the kernel waits for a grace period to trim them (drivers/net/veth.c: veth_init_queues): twice the time."""
     paired: ClassVar[bool] = True
+    unstated: ClassVar[Mapping[str, Any]] = {"mtu": 1500, "master": ""}
 
     peer: LinkKey | None = None
     """The other end; observed None: it could not be found."""

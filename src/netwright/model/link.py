@@ -6,8 +6,9 @@ A kind is a subclass in a file of its own under `kinds/`. Generic code asks a li
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-from typing import Any, ClassVar
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any, ClassVar, Self
 
 from netwright.model.names import LOAN_PREFIX, OWNER_PREFIX
 from netwright.model.netns import NetnsRef
@@ -42,6 +43,8 @@ class Link:
     """How many transmit and receive queues to be born with; None: as many as the kernel likes."""
     mtu_follows_ports: ClassVar[bool] = False
     """The kernel keeps its MTU at its ports' smallest, until somebody changes it on the living link (net/bridge: mtu_set_by_user)."""
+    unstated: ClassVar[Mapping[str, Any]] = {}
+    """What the kernel gives a new link of this kind. A field that leaves the file goes back to it."""
     mac_follows_ports: ClassVar[bool] = False
     """The kernel gives it the lowest MAC of its ports, whichever come and go, unless it was born with one."""
     paired: ClassVar[bool] = False
@@ -66,6 +69,13 @@ class Link:
     def borrower(self) -> str | None:
         """The stack that has borrowed it, by its mark; None: none has."""
         return self.alias.removeprefix(LOAN_PREFIX) if self.alias is not None and self.alias.startswith(LOAN_PREFIX) else None
+
+    def unlike(self, earlier: Link | None) -> Self:
+        """With what `earlier` stated, and this link states no more, as it is on a new link."""
+        if earlier is None or type(earlier) is not type(self):
+            return self
+        left = {name: value for name, value in self.unstated.items() if getattr(self, name) is None and getattr(earlier, name) is not None}
+        return replace(self, **left) if left else self
 
     def needs(self) -> tuple[str, ...]:
         """Links in the same namespace that must be there before this one."""

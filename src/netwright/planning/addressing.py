@@ -45,7 +45,7 @@ def plan_addressing(wanted: Namespace, there: Namespace | None, earlier: Namespa
             for a in sorted(wanted.addresses, key=_address_order)
             if a.dev == u.dev and family(a.cidr) == 4 and network_of(a.cidr) == network_of(u.cidr)
         ]
-    shaken = {address.dev for address in unwanted}
+    shaken = {(address.dev, family(address.cidr)) for address in unwanted}
     return operations + _routes(wanted, observed, earlier, links, shaken, draft) + _rules(wanted, observed, earlier)
 
 
@@ -67,7 +67,7 @@ def _withdrawn(wanted: Namespace, earlier: Namespace, have: dict[tuple[str, str,
 
 
 def _routes(
-    wanted: Namespace, observed: Namespace, earlier: Namespace, links: LinkPlan, shaken: set[str], draft: Draft
+    wanted: Namespace, observed: Namespace, earlier: Namespace, links: LinkPlan, shaken: set[tuple[str, int]], draft: Draft
 ) -> list[AnyOperation]:
     ref = wanted.ref
     alive = [r for r in observed.routes if r.dev is None or not _gone(LinkKey(ref, r.dev), links)]
@@ -96,7 +96,7 @@ def _routes(
                 RemoveRoute(netns=ref, route=have, why=f"its {changed} is not as in the file"),
                 AddRoute(netns=ref, route=route, why=f"its {changed} is not as in the file"),
             ]
-        elif have.dev in shaken:
+        elif (have.dev, family(have.to)) in shaken:
             # The kernel may have dropped it together with the address that was removed.
             operations += [
                 RemoveRoute(netns=ref, route=have, why="goes when an address goes"),

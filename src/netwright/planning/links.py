@@ -48,6 +48,7 @@ def plan_links(desired: Desired, observed: State, doomed_netns: frozenset[NetnsR
     for ref, namespace in desired.state.namespaces.items():
         there = observed.namespaces.get(ref)
         missing: dict[str, Link] = {}
+        earlier = desired.earlier.namespaces.get(ref, Namespace(ref=ref)).links
         for link in namespace.links.values():
             have = there.links.get(link.name) if there else None
             key = LinkKey(ref, link.name)
@@ -58,7 +59,7 @@ def plan_links(desired: Desired, observed: State, doomed_netns: frozenset[NetnsR
             elif have is None or key in result.doomed:
                 missing[link.name] = link
             else:
-                _change(result, ref, link, _freed(have, ref, result), "not as in the file")
+                _change(result, ref, link.unlike(earlier.get(link.name)), _freed(have, ref, result), "not as in the file")
         result.fresh.update(LinkKey(ref, name) for name in missing)
         draft.claimed_links.update(LinkKey(ref, name) for name in missing)
     _move(result.moves, draft)
