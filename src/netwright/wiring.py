@@ -6,6 +6,7 @@ import os
 
 from netwright.backends.conntrack import Conntrack
 from netwright.backends.docker import DockerEngine
+from netwright.backends.driver_store import DriverStore
 from netwright.backends.files import NetnsFiles
 from netwright.backends.iptables import Iptables
 from netwright.backends.netlink import NetlinkKernel
@@ -24,10 +25,30 @@ def state_folder() -> str:
     return os.environ.get("NETWRIGHT_STATE") or STATE_FOLDER
 
 
-def open_world() -> LiveWorld:
+def driver_folder(folder: str | None = None) -> str:
+    """Where Netwright as Docker's driver keeps its memory, and the stack of its networks."""
+    return f"{folder or state_folder()}/docker-plugin"
+
+
+def open_driver_store(folder: str | None = None) -> DriverStore:
+    """What Docker has told its driver netwright. Nothing is made before there is something to remember."""
+    return DriverStore(driver_folder(folder))
+
+
+def open_docker() -> DockerEngine:
+    """The engine as it tells of itself, without what Netwright knows of its own networks there."""
+    return DockerEngine()
+
+
+def open_world(folder: str | None = None) -> LiveWorld:
     """The kernel, nftables, Docker and /etc/netns of the namespaces that this process runs in. Nothing is opened before it is used."""
     return LiveWorld(
-        kernel=NetlinkKernel(), tables=Nft(), chains=Iptables(), conntrack=Conntrack(), docker=DockerEngine(), files=NetnsFiles()
+        kernel=NetlinkKernel(),
+        tables=Nft(),
+        chains=Iptables(),
+        conntrack=Conntrack(),
+        docker=DockerEngine(driver_records=open_driver_store(folder).load),
+        files=NetnsFiles(),
     )
 
 
@@ -38,4 +59,4 @@ def open_store(folder: str | None = None) -> SqliteStore:
 
 def open_engine(*, progress: Progress | None = None, state_folder: str | None = None) -> Engine:
     """An Engine over the real host; close it, or use it in a `with`."""
-    return Engine(open_world(), open_store(state_folder), progress or Silent())
+    return Engine(open_world(state_folder), open_store(state_folder), progress or Silent())

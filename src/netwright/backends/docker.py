@@ -14,6 +14,8 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from netwright.backends.docker_answers import Unreachable
+from netwright.dockerdriver.records import Records
+from netwright.dockerdriver.view import with_records
 from netwright.errors import DockerError
 from netwright.model.docker import DockerState
 from netwright.model.operation import AnyOperation, ConnectContainer, CreateDockerNetwork, DisconnectContainer, RemoveDockerNetwork
@@ -31,7 +33,9 @@ class DockerEngine:
     HANDLES: ClassVar[tuple[type[AnyOperation], ...]] = (CreateDockerNetwork, RemoveDockerNetwork, ConnectContainer, DisconnectContainer)
     """The operations that `execute` takes."""
 
-    def __init__(self, base_url: str | None = None) -> None:
+    def __init__(self, base_url: str | None = None, *, driver_records: Callable[[], Records] = Records) -> None:
+        """`driver_records`: what is remembered of the networks that have our own driver."""
+        self._driver_records = driver_records
         self.url = base_url or os.environ.get("NETWRIGHT_DOCKER") or os.environ.get("DOCKER_HOST") or DEFAULT_URL
         self._session: DockerSession | None = None
 
@@ -41,7 +45,7 @@ class DockerEngine:
         Raises DockerError where the engine answers with a refusal.
         """
         try:
-            return self._open().observe()
+            return with_records(self._open().observe(), self._driver_records())
         except Unreachable as silence:
             self.close()
             return DockerState(reachable=False, why=str(silence))

@@ -12,7 +12,7 @@ from typing import Any
 
 from netwright.errors import DockerError
 from netwright.model.address import canonical
-from netwright.model.docker import STACK_LABEL, Attachment, Container, DockerNetwork, DockerSubnet, PortBinding
+from netwright.model.docker import DRIVER, STACK_LABEL, Attachment, Container, DockerNetwork, DockerSubnet, PortBinding, driver_bridge
 
 BRIDGE_NAME = "com.docker.network.bridge.name"
 _ID_DIGITS = 12
@@ -41,9 +41,15 @@ def network(answer: Answer, used_by: Iterable[str]) -> DockerNetwork:
         options=options,
         labels=labels,
         id=answer["Id"],
-        bridge=(options.get(BRIDGE_NAME) or f"br-{answer['Id'][:_ID_DIGITS]}") if driver == "bridge" else None,
+        bridge=_bridge(driver, options, answer["Id"]),
         used_by=tuple(sorted(used_by)),
     )
+
+
+def _bridge(driver: str, options: Mapping[str, str], id_: str) -> str | None:
+    if driver == DRIVER:
+        return options.get("netwright.bridge") or driver_bridge(id_)
+    return (options.get(BRIDGE_NAME) or f"br-{id_[:_ID_DIGITS]}") if driver == "bridge" else None
 
 
 def container(summary: Answer, inspected: Answer | None, names: Mapping[str, str]) -> Container:

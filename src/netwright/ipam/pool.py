@@ -30,8 +30,8 @@ class Pool:
     _next: int = 0
 
     @staticmethod
-    def of(subnet: str, *, ip_range: str | None = None, avoid: str | None = None) -> Pool:
-        """A pool over the hosts of `subnet` (of `ip_range` in it, where given)."""
+    def of(subnet: str, *, ip_range: str | None = None, avoid: str | None = None, after: str | None = None) -> Pool:
+        """A pool over the hosts of `subnet` (of `ip_range` in it, where given). `after`: the address that was given out last."""
         whole = ipaddress.ip_network(subnet)
         part = ipaddress.ip_network(ip_range) if ip_range else whole
         low, high = int(part.network_address), int(part.broadcast_address)
@@ -46,7 +46,7 @@ class Pool:
             low=low,
             high=high,
             avoid=(int(avoided.network_address), int(avoided.broadcast_address)) if avoided else None,
-            _next=low,
+            _next=low if after is None else max(low, int(ipaddress.ip_address(after)) + 1),
         )
 
     def __contains__(self, address: str) -> bool:

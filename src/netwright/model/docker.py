@@ -9,6 +9,15 @@ STACK_LABEL = "io.netwright.stack"
 """The label that marks a Docker object as a stack's."""
 
 
+DRIVER = "netwright"
+"""What Docker calls our own network driver."""
+
+
+def driver_bridge(network_id: str) -> str:
+    """The kernel's name for the bridge of a network of our own driver, where no option says it."""
+    return f"nw-{network_id[:12]}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DockerSubnet:
     """One IPAM configuration."""
