@@ -9,7 +9,7 @@ from netwright.model.firewall import ForeignChain
 from netwright.model.loan import FOLLOWS
 from netwright.model.names import table_name
 from netwright.model.netns import HOST, NetnsKind, NetnsRef, named
-from netwright.model.state import Desired, State
+from netwright.model.state import Desired, Namespace, State
 from netwright.planning.settings import BIRTH
 from netwright.ports import Scope, World
 from netwright.resolve.facts import matches, netns_of
@@ -62,11 +62,13 @@ def look_first(
 def look_closer(world: World, first: State, desired: Desired) -> State:
     """`first`, with the details that `desired` speaks of: sysctls, our table, foreign chains, files."""
     refs = set(first.namespaces)
+    # What is in them goes with them, whatever it is.
+    doomed = {ref for ref, seen in first.namespaces.items() if _is_doomed(ref, seen, desired)}
     sysctls: dict[NetnsRef, frozenset[str]] = {}
     tables: dict[NetnsRef, str] = {}
     for state in (desired.state, desired.earlier):
         for ref, namespace in state.namespaces.items():
-            if ref not in refs:
+            if ref not in refs or ref in doomed:
                 continue
             keys = frozenset(namespace.sysctls)
             keys |= {follower for follower, leader in FOLLOWS.items() if leader in keys}
@@ -75,6 +77,8 @@ def look_closer(world: World, first: State, desired: Desired) -> State:
             if namespace.table is not None:
                 tables[ref] = table_name(desired.stack)
     for ref, namespace in first.namespaces.items():
+        if ref in doomed:
+            continue
         if ref.kind is NetnsKind.NAMED and namespace.owner == desired.stack and desired.earlier.namespaces.get(ref) is None:
             # Nothing is remembered of it: a crash, or a lost database.
             tables[ref] = table_name(desired.stack)
@@ -96,3 +100,8 @@ def look_closer(world: World, first: State, desired: Desired) -> State:
         if ref in namespaces:
             namespaces[ref] = replace(namespaces[ref], sysctls=details.sysctls, table=details.table, foreign=details.foreign)
     return replace(first, namespaces=namespaces, files=closer.files)
+
+
+def _is_doomed(ref: NetnsRef, seen: Namespace, desired: Desired) -> bool:
+    """Whether any plan towards `desired` deletes it."""
+    return ref.kind is NetnsKind.NAMED and seen.owner == desired.stack and ref not in desired.state.namespaces
