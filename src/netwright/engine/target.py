@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 
 from netwright.engine.survey import look_closer, look_first
 from netwright.errors import NetwrightError, Refused, SpecError
@@ -72,13 +73,17 @@ def draw(
     # Where nothing is remembered of what was made, its marks tell: they are looked for everywhere.
     lost = (commit is not None and committed is None) or (journal is not None and journal.spec is not None and unfinished is None)
     everywhere = lost or (document is None and committed is None)
-    first = look_first(
+    look = partial(
+        look_first,
         world,
         [d for d in (document, committed, unfinished) if d is not None],
         also={loan.netns for loan in loans if not isinstance(loan, ConnectionLoan)} | (set(journal.claims.netns) if journal else set()),
-        everywhere=everywhere,
         docker=any(isinstance(loan, ConnectionLoan) for loan in loans),
     )
+    first = look(everywhere=everywhere)
+    if not everywhere and commit is None and journal is None and _carries_marks(first, stack):
+        # Made by a run whose memory is lost: there may be more than this file speaks of.
+        first = look(everywhere=True)
     leases = store.leases(stack)
     if journal is not None and document is not None and unfinished is document:
         leases = {**leases, **journal.leases}
@@ -116,6 +121,13 @@ def draw(
         leases=resolved.leases,
         inherited=inherit(given_up, others),
         spared=(*(p.text(source).partition("\n")[0] for p in resolved.problems), *made.waiting[len(desired.waiting) :]) if lenient else (),
+    )
+
+
+def _carries_marks(observed: State, stack: str) -> bool:
+    return any(
+        there.owner == stack or any(stack in (link.owner, link.borrower) for link in there.links.values())
+        for there in observed.namespaces.values()
     )
 
 
