@@ -17,15 +17,20 @@ or reading the host takes root. For several calls in a row, or to be told of the
 
 from __future__ import annotations
 
+import os
+from contextlib import closing
 from pathlib import Path
 
 from netwright.engine.engine import Engine
 from netwright.engine.outcome import Outcome, Progress, Silent, StackStatus
-from netwright.errors import NetwrightError, Problem, SpecError
+from netwright.engine.whole_host import look_everywhere
+from netwright.errors import InvalidValue, NetwrightError, Problem, SpecError
+from netwright.importing import compose, host
+from netwright.importing.environment import read_env_file
 from netwright.model.operation import Plan
 from netwright.spec.document import Document
 from netwright.spec.load import decode, parse
-from netwright.wiring import open_engine
+from netwright.wiring import open_engine, open_world
 
 __all__ = [
     "Document",
@@ -38,6 +43,8 @@ __all__ = [
     "StackStatus",
     "apply",
     "destroy",
+    "import_compose",
+    "import_host",
     "load",
     "open_engine",
     "parse",
@@ -49,12 +56,7 @@ __all__ = [
 
 def load(path: str | Path) -> Document:
     """Read and check a file. Raises SpecError with everything that is wrong in it, or if it cannot be read."""
-    source = str(path)
-    try:
-        data = Path(path).read_bytes()
-    except OSError as error:
-        raise SpecError(source, [Problem(0, 0, "", f"cannot be read: {error.strerror}")]) from error
-    return parse(decode(data, source), source)
+    return parse(_read(Path(path)), str(path))
 
 
 def plan(document: Document, *, state_folder: str | None = None) -> Plan:
@@ -85,3 +87,55 @@ def status(stack: str | None = None, *, state_folder: str | None = None) -> tupl
     """Committed stacks and how the host stands to them."""
     with open_engine(state_folder=state_folder) as engine:
         return engine.status(stack)
+
+
+def import_compose(path: str | Path, *, text: str | None = None, name: str | None = None, project: str | None = None) -> str:
+    """A Compose file as a file in Netwright's language, which joins what Compose makes.
+
+    `text`: its content, where it is not to be read from `path`, whose folder counts all the same (for the project's name, and its
+    `.env`). `name`: the stack's; `project`: as docker compose's `-p`. Raises SpecError.
+    """
+    path = Path(path)
+    folder = path.absolute().parent
+    return compose.import_compose(
+        _read(path) if text is None else text,
+        str(path),
+        variables={**_env_file(folder / ".env"), **os.environ},
+        folder=folder.name,
+        project=project,
+        name=name,
+        remarks=[f"{other} beside it is not read: let `docker compose config` put both together." for other in _overrides(path)],
+    )
+
+
+def import_host(name: str = "host", *, everything: bool = False) -> str:
+    """This host as a file that describes it: applying it changes nothing. `everything`: what Netwright's own stacks have made, too.
+
+    Raises Refused if there is a stack of that name, BackendError.
+    """
+    with closing(open_world()) as world:
+        return host.import_host(look_everywhere(world), name, everything=everything)
+
+
+def _read(path: Path) -> str:
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise SpecError(str(path), [Problem(0, 0, "", f"cannot be read: {error.strerror}")]) from error
+    return decode(data, str(path))
+
+
+def _env_file(path: Path) -> dict[str, str]:
+    if not path.is_file():
+        return {}
+    try:
+        return read_env_file(_read(path), os.environ)
+    except InvalidValue as error:
+        raise SpecError(str(path), [Problem(0, 0, "", str(error), error.hint)]) from error
+
+
+def _overrides(path: Path) -> list[str]:
+    """The files that Compose would read after this one, unasked."""
+    if path.stem not in ("compose", "docker-compose"):
+        return []
+    return [name for suffix in (".yaml", ".yml") if path.with_name(name := f"{path.stem}.override{suffix}").is_file()]

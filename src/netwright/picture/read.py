@@ -175,7 +175,7 @@ class _Reader:
                 (each, gateway)
                 for each in interfaces.values()
                 if (network := self.networks.get(each.network or "")) and not network.spec.internal
-                if each.default_route is not False and (gives_default or each.default_route)
+                if not each.external and each.default_route is not False and (gives_default or each.default_route)
                 if (gateway := network.gateway(version))
             ]
             wished = [gateway for each, gateway in candidates if each.default_route]

@@ -93,6 +93,10 @@ def graph_document(form: str, drawing: str) -> dict[str, Any]:
     return {"version": VERSION, "format": form, "drawing": drawing}
 
 
+def import_document(text: str) -> dict[str, Any]:
+    return {"version": VERSION, "file": text}
+
+
 def status_document(stacks: Sequence[tuple[StackStatus, Standing]]) -> dict[str, Any]:
     return {"version": VERSION, "stacks": [_stack(status, standing) for status, standing in stacks]}
 

@@ -28,6 +28,7 @@ COMMANDS = {
     "graph": "graph:graph",
     "sandbox": "sandbox:sandbox",
     "demo": "demo:demo",
+    "import": "importing:importing",
     "schema": "schema:schema",
     "recover": "recover:recover",
     "completion": "completion:completion",
