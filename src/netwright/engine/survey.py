@@ -28,7 +28,8 @@ def needs_docker(specs: Iterable[Spec]) -> bool:
 def forwards(spec: Spec) -> bool:
     """Whether the host itself forwards anything for this spec (then other people's filters matter)."""
     networks = any((n is None or n.managed_by == "netwright") for n in spec.networks.values())
-    publishes = bool(spec.host and spec.host.publish) or any(c is not None and c.publish for c in spec.containers.values())
+    host = spec.host is not None and bool(spec.host.publish or spec.host.forward or spec.host.masquerade)
+    publishes = host or any(c is not None and c.publish for c in spec.containers.values())
     return networks or publishes
 
 

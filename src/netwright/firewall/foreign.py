@@ -98,6 +98,10 @@ def _accepts(stack: str, forward: ForwardFilter, intents: Intents, of_family: in
             yield f"-i {bridge} ! -o {bridge} {comment} -j ACCEPT"
             yield f"-o {bridge} -m conntrack --ctstate RELATED,ESTABLISHED {comment} -j ACCEPT"
             yield f"-o {bridge} -m conntrack --ctstate DNAT {comment} -j ACCEPT"
+    for interface in intents.own_interfaces:
+        name, comment = parse_ifname(interface), _comment(stack, "interface")
+        yield f"-i {name} {comment} -j ACCEPT"
+        yield f"-o {name} -m conntrack --ctstate RELATED,ESTABLISHED {comment} -j ACCEPT"
     for publish in _beyond(intents, of_family):
         # Both directions and their ICMP errors in one rule: these matches look at the connection, not at the packet.
         yield (
@@ -138,6 +142,12 @@ def obstacles(stack: str, forward: ForwardFilter, intents: Intents) -> list[str]
                     f' accept it there, with iifname "{bridge}" accept and oifname "{bridge}" ct state established,related accept,'
                     f" and ct status dnat accept for published ports"
                 )
+        sentences.extend(
+            f"{_where(obstacle)} drops what {stack} forwards from {interface}, by `{obstacle.rule}`, and no rule elsewhere can keep it from that;"
+            f' accept it there, with iifname "{interface}" accept and oifname "{interface}" ct state established,related accept'
+            for interface in intents.own_interfaces
+            if obstacle.family != "bridge" and not _mentioned(interface, obstacle)
+        )
         if obstacle.family != "bridge" and DNAT_MENTION not in obstacle.mentions:
             targets = [publish.target for of_family in families for publish in _beyond(intents, of_family)]
             sentences.extend(

@@ -60,4 +60,6 @@ class Intents:
     publishes: tuple[Publish, ...] = ()
     masquerade_interfaces: tuple[str, ...] = ()
     networks: tuple[BridgeNetwork, ...] = ()
+    own_interfaces: tuple[str, ...] = ()
+    """Interfaces of the stack's own that are on no network, and between which and others the namespace shall forward."""
     restrictions: tuple[Restriction, ...] = ()

@@ -46,12 +46,18 @@ def resolve(document: Document, facts: Facts) -> Resolved:
     holding = holders(document, facts, waiting)
     endpoints, leases = resolve_endpoints(document, holding, networks, facts, problems, waiting)
     links = resolve_links(document, holding, networks, endpoints, facts, problems)
+    routes = resolve_routes(holding, endpoints)
+    # What has no link (a problem was told) has no addresses and no routes either.
+    absent = {LinkKey(e.netns, e.interface) for e in endpoints if e.interface not in links[e.netns] and not e.spec.external}
+    if absent:
+        endpoints = [e for e in endpoints if LinkKey(e.netns, e.interface) not in absent]
+        routes = {ref: {r for r in own if r.dev is None or LinkKey(ref, r.dev) not in absent} for ref, own in routes.items()}
     published = Publishing(document, endpoints, networks, facts, problems, waiting).resolve()
     problems += overlaps(document, networks, facts)
     waiting += missing(holding, endpoints, facts)
 
-    intents = _intents(holding, networks, published)
-    namespaces = _namespaces(document, holding, networks, endpoints, links, published, intents, problems)
+    intents = _intents(holding, networks, links, published)
+    namespaces = _namespaces(document, holding, networks, endpoints, links, routes, published, intents, problems)
     forward = facts.observed.forward or ForwardFilter()
     host = namespaces.get(HOST, Namespace(ref=HOST))
     namespaces[HOST] = replace(host, foreign=_foreign(document.spec.name, forward, intents.get(HOST, Intents())))
@@ -69,7 +75,7 @@ def resolve(document: Document, facts: Facts) -> Resolved:
     return Resolved(desired=desired, leases=leases, problems=tuple(problems), refused=refused)
 
 
-def _intents(holding: list[Holder], networks: dict[str, Network], published: Published) -> dict[NetnsRef, Intents]:
+def _intents(holding: list[Holder], networks: dict[str, Network], links: Links, published: Published) -> dict[NetnsRef, Intents]:
     bridges = tuple(
         BridgeNetwork(
             bridge=network.bridge,
@@ -81,11 +87,13 @@ def _intents(holding: list[Holder], networks: dict[str, Network], published: Pub
         for network in networks.values()
         if network.ours and network.bridge is not None
     )
+    pairs = tuple(link.name for link in links[HOST].values() if link.twin() is not None and not link.master)
     return {
         holder.netns: Intents(
             publishes=tuple(published.publishes.get(holder.netns, ())),
             masquerade_interfaces=tuple(holder.spec.masquerade) if holder.spec else (),
             networks=bridges if holder.netns == HOST else (),
+            own_interfaces=pairs if holder.netns == HOST and holder.spec and (holder.spec.forward or holder.spec.masquerade) else (),
             restrictions=tuple(published.restrictions) if holder.netns == HOST else (),
         )
         for holder in holding
@@ -98,6 +106,7 @@ def _namespaces(
     networks: dict[str, Network],
     endpoints: list[Endpoint],
     links: Links,
+    routes: dict[NetnsRef, set[Route]],
     published: Published,
     intents: dict[NetnsRef, Intents],
     problems: list[Problem],
