@@ -11,8 +11,10 @@ from netwright.firewall.intents import BridgeNetwork, Intents
 from netwright.model.address import family
 from netwright.model.docker import Attachment, DockerNetwork
 from netwright.model.firewall import ForeignChain, ForeignRules, ForwardFilter, Table
+from netwright.model.link import LinkKey
 from netwright.model.names import SHARED_FILE
 from netwright.model.netns import HOST, NetnsRef
+from netwright.model.route import Route
 from netwright.model.state import Desired, Namespace, State
 from netwright.resolve.docker_network import desired_network
 from netwright.resolve.endpoint import Endpoint, Holder, holders, resolve_endpoints
@@ -39,7 +41,7 @@ class Resolved:
 
 
 def resolve(document: Document, facts: Facts) -> Resolved:
-    """Pure. Problems are collected, never raised: the desired state is as complete as could be made out."""
+    """Pure. Problems are collected, never raised: the desired state is as complete as can be without what they are about."""
     problems: list[Problem] = []
     waiting: list[str] = []
     networks = resolve_networks(document, facts, problems)
@@ -112,7 +114,6 @@ def _namespaces(
     problems: list[Problem],
 ) -> dict[NetnsRef, Namespace]:
     addresses = resolve_addresses(endpoints, networks)
-    routes = resolve_routes(holding, endpoints)
     by_netns = {holder.netns: holder for holder in holding}
     interfaces: dict[NetnsRef, list[Endpoint]] = {}
     for endpoint in endpoints:
