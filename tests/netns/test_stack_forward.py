@@ -54,7 +54,7 @@ def test_a_policy_of_drop_does_not_stop_what_the_file_asks_for(stacks: Stacks) -
     before, rules = witness(), saved()
     stacks.apply(STACK)
     for address, friend, inside, client, anywhere in (
-        ("10.9.0.1", "10.9.0.9", "10.30.0.10", "10.9.0.9", "0.0.0.0"),  # noqa: S104 - a test's server
+        ("10.9.0.1", "10.9.0.9", "10.30.0.10", "10.9.0.9", "0.0.0.0"),
         ("fd09::1", "fd09::9", "fd30::10", "fd09::9", "::"),
     ):
         with serving("web", anywhere, 80), serving("ext", anywhere, 7):

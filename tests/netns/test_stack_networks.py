@@ -118,6 +118,8 @@ def test_sizes_hardware_addresses_and_port_names_are_as_written(stacks: Stacks) 
 
 def test_an_interface_that_shall_be_down_is_down_and_comes_up_later(stacks: Stacks) -> None:
     down = lan("", "address: [10.30.0.10, 'fd30::10'], up: false")
+    routed = down.replace("up: false}}", "up: false}}, routes: [{to: 192.0.2.0/24, via: 10.30.0.9}]")
+    assert stacks.apply(routed).waiting == ("the route to 192.0.2.0/24 in one waits for eth0, which shall be down",)
     stacks.apply(down)
     assert "UP" not in ip("link", "show", "dev", "eth0", netns="one")[0]["flags"]
     assert addresses("eth0", "one") == ["10.30.0.10/24", "fd30::10/64"]
