@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from docker_host import DockerHost
+from docker_plugin import Plugin
 
 import own_host
 from netwright.backends.docker import DockerEngine
@@ -59,6 +60,22 @@ def engine(docker_host: DockerHost, monkeypatch: pytest.MonkeyPatch) -> Iterator
                 name.unlink()
             own_host.run("find", str(own_host.FOLDERS[1]), "-mindepth", "1", "-delete")
             docker_host.plug_in()
+
+
+@pytest.fixture
+def plugin(engine: DockerHost, tmp_path: Path) -> Iterator[Plugin]:
+    """Netwright as the engine's driver. Afterwards containers and networks are gone, and nothing of its is left on the host."""
+    plugin = Plugin(engine, tmp_path)
+    plugin.start()
+    try:
+        yield plugin
+    finally:
+        if not plugin.running:
+            plugin.start()
+        engine.empty()
+        plugin.end()
+    assert [name for name in engine.run("ip", "-br", "link").split() if name.startswith("nw")] == []
+    assert engine.run("nft", "list", "tables").count("nw_docker_plugin") == 0
 
 
 @pytest.fixture

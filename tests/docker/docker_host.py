@@ -5,7 +5,7 @@
     └── ext            a network namespace: the world beyond eth1, reached by the veth's other end, also called eth1
 
 dockerd runs in a mount namespace of its own too, with an empty /run (no system bus, over which it would talk to the machine's
-firewalld; no sockets of another containerd) and an empty /etc/docker. Its pids are the machine's: containers can be entered.
+firewalld; no sockets of another containerd) and an empty /etc/docker. It looks for plugins' sockets in `plugins`. Its pids are the machine's: containers can be entered.
 Both network namespaces are held by file descriptors and have no names, so they are in no test's way.
 """
 
@@ -32,6 +32,8 @@ PATIENCE_SECONDS = 60
 PR_SET_PDEATHSIG = 1
 MOUNTS = """\
 mount -t tmpfs tmpfs /run
+mkdir -p /run/docker/plugins
+mount --bind "$PLUGINS" /run/docker/plugins
 [ ! -d /etc/docker ] || mount -t tmpfs tmpfs /etc/docker
 grep -q ' - cgroup' /proc/self/mountinfo || mount -t cgroup2 cgroup2 /sys/fs/cgroup
 exec dockerd "$@"
@@ -55,6 +57,8 @@ class DockerHost:
         self.folder = Path(tempfile.mkdtemp(prefix="netwright-docker-"))
         self.socket = self.folder / "docker.sock"
         self.url = f"unix://{self.socket}"
+        self.plugins = self.folder / "plugins"
+        self.plugins.mkdir()
         self.log = self.folder / "dockerd.log"
         self.cgroup = f"netwright-tests-{os.getpid()}"
         self._process: subprocess.Popen[bytes] | None = None
@@ -133,6 +137,7 @@ class DockerHost:
                 stdout=log,
                 stderr=log,
                 pass_fds=(self.host,),
+                env={**os.environ, "PLUGINS": str(self.plugins)},
                 start_new_session=True,
                 preexec_fn=lambda: _prctl(PR_SET_PDEATHSIG, signal.SIGTERM),  # noqa: PLW1509 - it must not outlive a killed test run
             )
@@ -154,8 +159,15 @@ class DockerHost:
             process.kill()
             process.wait(PATIENCE_SECONDS)
         wait_for("what dockerd had started to end", lambda: not self._end_members())
-        for left in (self.socket, self.folder / "pid"):
+        # A killed containerd that nobody has reaped yet would be taken for a living one by its pid.
+        for left in (self.socket, self.folder / "pid", self.folder / "exec" / "containerd" / "containerd.pid"):
             left.unlink(missing_ok=True)
+
+    def kill(self) -> None:
+        """As a crash: dockerd and all that it has started get SIGKILL at once, and clean up nothing."""
+        assert self._process is not None
+        self._process.kill()
+        self.stop()
 
     def restart(self) -> None:
         """As `systemctl restart docker` does it: containers without a restart policy are stopped afterwards."""

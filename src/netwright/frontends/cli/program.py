@@ -31,6 +31,7 @@ COMMANDS = {
     "import": "importing:importing",
     "schema": "schema:schema",
     "recover": "recover:recover",
+    "docker-plugin": "docker_plugin:docker_plugin",
     "completion": "completion:completion",
     "_watch-trial": "watch_trial:watch_trial",
 }
