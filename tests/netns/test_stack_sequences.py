@@ -59,10 +59,10 @@ def specs(draw: st.DrawFn) -> str:
         }
     reachable = [name for name in present if any("network" in i for i in namespaces[name]["interfaces"].values())]
     host: dict[str, Any] = {}
+    # The host must be on the target's network to keep the client's address.
+    ways = ["masquerade"] if any(network.get("gateway") == "none" for network in nets.values()) else ["masquerade", "preserve"]
     if reachable and draw(st.booleans()):
-        host["publish"] = [
-            {"listen": 8080, "to": f"{draw(st.sampled_from(reachable))}:80", "source": draw(st.sampled_from(["masquerade", "preserve"]))}
-        ]
+        host["publish"] = [{"listen": 8080, "to": f"{draw(st.sampled_from(reachable))}:80", "source": draw(st.sampled_from(ways))}]
     return yaml.safe_dump({"version": 1, "name": "any", "networks": nets, "namespaces": namespaces, "host": host}, sort_keys=False)
 
 

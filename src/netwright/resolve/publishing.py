@@ -138,7 +138,7 @@ class Publishing:
         back = self.result.routes.setdefault(target.netns, set())
         default = DEFAULT4 if version == 4 else DEFAULT6
         back.add(Route(to=default, via=target.via, dev=target.interface, source=target.address, table=table))
-        for subnet, dev in self._targets.connected(target.netns, version):
+        for subnet, dev in self._targets.connected(target.netns, version, target.interface):
             back.add(Route(to=subnet, dev=dev, table=table))
         rules = self.result.rules.setdefault(target.netns, set())
         for source in sources or (None,):

@@ -60,17 +60,25 @@ class Targets:
         found = [reached for version in (4, 6) if (reached := self._reach_namespace(netns, other, version)) is not None]
         if not found:
             self._waiting.append(f"{path_text(path)} waits for {name} to have an address")
-        return found
+        # A family in which the two share no network is left out where they share one in the other.
+        return [reached for reached in found if reached.via or reached.netns == HOST] or found
 
-    def connected(self, netns: NetnsRef, version: int) -> list[tuple[str, str]]:
-        """The subnets that a target is on itself, and through which interface: by the file, and a container's as they are."""
+    def connected(self, netns: NetnsRef, version: int, preferred: str) -> list[tuple[str, str]]:
+        """The subnets that a target is on itself, and through which interface: by the file, and a container's as they are.
+
+        Where several are on one subnet, the `preferred` one, else the first by name.
+        """
         endpoints = [endpoint for endpoint in self._by_netns.get(netns, ()) if endpoint.spec.up]
         found = {(network_of(cidr), endpoint.interface) for endpoint in endpoints for cidr in endpoint.addresses}
         there = self._facts.observed.namespaces.get(netns) if netns.kind is NetnsKind.CONTAINER else None
         if there is not None:
             up = {name for name, link in there.links.items() if link.up and not link.innate}
             found |= {(network_of(address.cidr), address.dev) for address in there.addresses if address.dev in up}
-        return sorted((subnet, dev) for subnet, dev in found if family(subnet) == version and not subnet.startswith("fe80:"))
+        through: dict[str, str] = {}
+        for subnet, dev in sorted(found, key=lambda pair: (pair[0], pair[1] != preferred, pair[1])):
+            if family(subnet) == version and not subnet.startswith("fe80:"):
+                through.setdefault(subnet, dev)
+        return list(through.items())
 
     def _known_address(self, netns: NetnsRef, address: str) -> Reached:
         for endpoints in self._by_netns.values():
