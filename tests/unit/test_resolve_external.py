@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from scene import host, link, planned, resolved, state
+
 from netwright.model.link import Observation
 from netwright.model.names import port_name
 from netwright.model.netns import HOST, named
@@ -12,7 +14,6 @@ from netwright.model.state import Namespace
 from netwright.picture import draw, from_document
 from netwright.sandbox.standins import stand_in
 from netwright.spec.load import parse
-from scene import host, link, planned, resolved, state
 
 FILE = """\
 version: 1
@@ -116,3 +117,9 @@ def test_in_a_sandbox_what_is_somebody_elses_is_built() -> None:
     assert not red.external
     assert [interface.external for interface in red.interfaces.values()] == [False, False]
     assert [nic.name for nic in sandboxed.nics] == ["eth1", port_name("seen", "red", "wan")]
+
+
+def test_no_default_route_follows_from_an_interface_that_somebody_else_made() -> None:
+    text = FILE.replace("    routes: [{to: default, via: 10.1.0.1, dev: eth0, external: true}]\n", "")
+    assert planned(text, state(HERE, replace(RED, routes=frozenset()))).operations == ()
+    assert "route" not in draw(from_document(parse(text, "seen.yaml")), "text")
