@@ -81,3 +81,17 @@ def test_containers_that_come_and_go_leave_no_lease(engine: DockerHost, plugin: 
     assert plugin.rows() == before
     pid = engine.web("web", "--network", "shop")
     assert fetch(inside(pid), "172.30.0.2", 80) != ""
+
+
+def test_a_stack_connects_a_container_while_docker_asks_the_plugin(
+    engine: DockerHost, plugin: Plugin, netwrights: netwright.Engine
+) -> None:
+    create(engine, "shop", "--subnet", "172.30.0.0/29")
+    pid = engine.web("web")
+    stack = GUEST + "containers: {web: {networks: {shop: {address: 172.30.0.5}}}}\n"
+    netwrights.apply(netwright.parse(stack, "guest.yaml"))
+    assert address(engine, "web") == "172.30.0.5"
+    assert fetch("/run/netns/visitor", "172.30.0.5", 80) == "the page"
+    assert netwrights.apply(netwright.parse(stack, "guest.yaml")).plan.operations == ()
+    netwrights.destroy("guest")
+    assert "172.30.0.5" not in engine.run("nsenter", f"--net={inside(pid)}", "ip", "address")
