@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -153,6 +154,16 @@ def witness(*, macs: bool = False, without: Iterable[str] = ()) -> dict[str, Any
         if not path.is_dir()
     }
     return dict(_flat(seen))
+
+
+def settled(expected: dict[str, Any], *, macs: bool = False, without: Iterable[str] = ()) -> dict[str, Any]:
+    """The witness when it is as expected, or after three seconds: the kernel tells of a carrier up to a second late
+    (net/core/link_watch.c), and gives a link-local address only then.
+    """
+    deadline = time.monotonic() + 3
+    while (seen := witness(macs=macs, without=without)) != expected and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return seen
 
 
 def _flat(entry: Any, path: str = "") -> Iterator[tuple[str, Any]]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from stacks import HOST, Stacks, addresses, ask, devices, ip, outside, run, said, serving, witness
+from stacks import HOST, Stacks, addresses, ask, devices, ip, outside, run, said, serving, settled, witness
 
 import netwright
 from netwright.errors import NetwrightError, Refused
@@ -34,6 +36,25 @@ def stacks(tmp_path: Path) -> Iterator[Stacks]:
         run("sysctl", "-qw", f"net.ipv6.conf.{which}.accept_dad=1")
 
 
+def at_rest() -> dict[str, Any]:
+    """What others see, when every link that is up has got its link-local address, which it does with its carrier."""
+    deadline = time.monotonic() + 3
+    while time.monotonic() < deadline:
+        links = [
+            link
+            for netns in (HOST, *(path.name for path in Path("/run/netns").iterdir()))
+            for link in ip("address", "show", "up", netns=netns)
+        ]
+        if all(
+            any(a["scope"] == "link" for a in x["addr_info"])
+            for x in links
+            if any(a["family"] == "inet6" and a["scope"] == "global" for a in x["addr_info"])
+        ):
+            break
+        time.sleep(0.02)
+    return witness(macs=True, without=["ext"])
+
+
 def moved(selector: str, keys: str = "", name: str = "wan", netns: str = "box") -> str:
     return (
         "version: 1\nname: lent\nnamespaces:\n  spare: {}\n"
@@ -43,7 +64,7 @@ def moved(selector: str, keys: str = "", name: str = "wan", netns: str = "box") 
 
 @pytest.mark.parametrize("selector", ["eth1", f"{{mac: '{MAC}'}}"])
 def test_a_nic_is_renamed_and_changed_and_given_back_as_it_was(stacks: Stacks, selector: str) -> None:
-    before = witness(macs=True, without=["ext"])
+    before = at_rest()
     stacks.apply(moved(selector, ", mtu: 1333, mac: '02:00:00:00:e1:99'"))
     assert devices() == []
     (wan,) = ip("link", "show", "dev", "wan", netns="box")
@@ -55,15 +76,15 @@ def test_a_nic_is_renamed_and_changed_and_given_back_as_it_was(stacks: Stacks, s
         answers = (ask("box", "fd09::9", 8, seconds=1) for _ in range(10))
         assert next(answer for answer in answers if answer != "silence") == "served 8 fd09::77"
     stacks.destroy("lent")
-    assert witness(macs=True, without=["ext"]) == before
+    assert settled(before, macs=True, without=["ext"]) == before
 
 
 def test_what_the_file_says_no_more_of_a_nic_is_as_it_was_before(stacks: Stacks) -> None:
     stacks.apply(moved("eth1"))
-    plain = witness(macs=True, without=["ext"])
+    plain = at_rest()
     stacks.apply(moved("eth1", ", mtu: 1333, mac: '02:00:00:00:e1:99'"))
     stacks.apply(moved("eth1"))
-    assert witness(macs=True, without=["ext"]) == plain
+    assert settled(plain, macs=True, without=["ext"]) == plain
 
 
 @pytest.mark.parametrize(
@@ -80,39 +101,39 @@ def test_what_the_file_says_no_more_of_a_nic_is_as_it_was_before(stacks: Stacks)
 )
 @pytest.mark.parametrize("turn", ["there", "back"])
 def test_a_nic_goes_from_one_place_to_another_and_still_finds_home(stacks: Stacks, other: str, turn: str) -> None:
-    before = witness(macs=True, without=["ext"])
+    before = at_rest()
     one, two = (moved("eth1"), other) if turn == "there" else (other, moved("eth1"))
     stacks.apply(two)
-    fresh = witness(macs=True, without=["ext"])
+    fresh = at_rest()
     stacks.destroy("lent")
-    assert witness(macs=True, without=["ext"]) == before
+    assert settled(before, macs=True, without=["ext"]) == before
     stacks.apply(one)
     stacks.apply(two)
-    assert witness(macs=True, without=["ext"]) == fresh
+    assert settled(fresh, macs=True, without=["ext"]) == fresh
     stacks.destroy("lent")
-    assert witness(macs=True, without=["ext"]) == before
+    assert settled(before, macs=True, without=["ext"]) == before
 
 
 def test_two_nics_that_change_places_are_refused_with_a_way_out(stacks: Stacks) -> None:
     run("ip", "link", "add", "eth2", "address", "02:00:00:00:e2:07", "type", "veth", "peer", "name", "eth2", "netns", "ext")
-    before = witness(macs=True, without=["ext"])
+    before = at_rest()
     text = "version: 1\nname: lent\nnamespaces:\n  box: {interfaces: {A: {nic: eth1}, B: {nic: eth2}}}\n"
     stacks.apply(text.replace("A", "a").replace("B", "b"))
-    lent = witness(macs=True, without=["ext"])
+    lent = at_rest()
     with pytest.raises(Refused, match="change places: give one of them another name first"):
         stacks.apply(text.replace("A", "b").replace("B", "a"))
-    assert witness(macs=True, without=["ext"]) == lent
+    assert settled(lent, macs=True, without=["ext"]) == lent
     stacks.apply(text.replace("A", "c").replace("B", "a"))
     stacks.apply(text.replace("A", "b").replace("B", "a"))
     assert {x["ifname"]: x["address"] for x in ip("link", netns="box") if x["ifname"] != "lo"} == {"a": "02:00:00:00:e2:07", "b": MAC}
     stacks.destroy("lent")
-    assert witness(macs=True, without=["ext"]) == before
+    assert settled(before, macs=True, without=["ext"]) == before
     run("ip", "link", "del", "eth2")
 
 
 def test_another_nic_comes_in_the_place_of_one_that_goes_home(stacks: Stacks) -> None:
     run("ip", "link", "add", "eth2", "address", "02:00:00:00:e2:07", "type", "veth", "peer", "name", "eth2", "netns", "ext")
-    before = witness(macs=True, without=["ext"])
+    before = at_rest()
     stacks.apply(moved("eth1"))
     stacks.apply(moved("eth2"))
     assert devices() == ["eth1"]
@@ -120,12 +141,12 @@ def test_another_nic_comes_in_the_place_of_one_that_goes_home(stacks: Stacks) ->
     stacks.apply(moved("eth1", name="lan").replace("{lan:", "{wan: {peer: {namespace: spare, interface: x}}, lan:"))
     assert devices("box") == ["lan", "wan"]
     stacks.destroy("lent")
-    assert witness(macs=True, without=["ext"]) == before
+    assert settled(before, macs=True, without=["ext"]) == before
     run("ip", "link", "del", "eth2")
 
 
 def test_a_nic_is_configured_in_place_and_loses_only_what_it_was_given(stacks: Stacks) -> None:
-    before = witness(macs=True, without=["ext"])
+    before = at_rest()
     text = "version: 1\nname: lent\nhost:\n  interfaces:\n    eth1: {nic: eth1, mtu: 1400, addresses: [10.77.0.1/24, 'fd77::1/64', 10.9.0.1/16]}\n"
     text += "  routes: [{to: 203.0.113.0/24, via: 10.77.0.9}]\n"
     stacks.apply(text)
@@ -134,14 +155,14 @@ def test_a_nic_is_configured_in_place_and_loses_only_what_it_was_given(stacks: S
     assert addresses("eth1") == ["10.77.0.1/24", "10.9.0.1/16", "192.0.2.7/24", "fd09::1/48"]
     stacks.apply(text)
     stacks.destroy("lent")
-    assert witness(macs=True, without=["ext"]) == before
+    assert settled(before, macs=True, without=["ext"]) == before
 
 
 def test_a_nic_that_serves_others_is_refused(stacks: Stacks) -> None:
     run("ip", "link", "add", "br-theirs", "type", "bridge")
     run("ip", "link", "add", "eth2", "type", "veth", "peer", "name", "eth3")
     run("ip", "link", "set", "eth2", "master", "br-theirs")
-    before = witness(macs=True, without=["ext"])
+    before = at_rest()
     with pytest.raises(NetwrightError, match="eth2 is a port of br-theirs, which is somebody else's"):
         stacks.apply(moved("eth2"))
     for default in ("0.0.0.0/0", "::/0"):
@@ -152,7 +173,7 @@ def test_a_nic_that_serves_others_is_refused(stacks: Stacks) -> None:
         run("ip", "route", "del", default, "via", via)
     with pytest.raises(NetwrightError, match="there is no NIC eth9 on the host"):
         stacks.apply(moved("eth9"))
-    assert witness(macs=True, without=["ext"]) == before
+    assert settled(before, macs=True, without=["ext"]) == before
     run("ip", "link", "del", "br-theirs")
     run("ip", "link", "del", "eth2")
 

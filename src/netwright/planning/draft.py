@@ -32,19 +32,20 @@ class Step(IntEnum):
     DELETE_NETWORKS = 8
     CREATE_NETWORKS = 9
     CREATE_NETNS = 10
-    BORROW = 11
-    """Before links are made: one of them may have the name that a NIC leaves."""
-    DELETE_LEFT_NETNS = 12
+    VACATE = 11
+    """NICs that go to another borrower's place, where a new link gets the name that one of them leaves."""
+    CREATE_LINKS = 12
+    BORROW = 13
+    DELETE_LEFT_NETNS = 14
     """Those that a NIC has just gone from, to another."""
-    CREATE_LINKS = 13
-    CONFIGURE = 14
-    CONNECT = 15
-    NAME = 16
-    OPEN = 17
+    CONFIGURE = 15
+    CONNECT = 16
+    NAME = 17
+    OPEN = 18
     """Our tables and rules."""
-    FORGET = 18
+    FORGET = 19
     """Connections through ports that were closed or moved."""
-    FORWARD = 19
+    FORWARD = 20
     """Forwarding is turned on when the rules stand."""
 
 

@@ -62,7 +62,7 @@ def plan_links(desired: Desired, observed: State, doomed_netns: frozenset[NetnsR
                 _change(result, ref, link.unlike(earlier.get(link.name)), _freed(have, ref, result), "not as in the file")
         result.fresh.update(LinkKey(ref, name) for name in missing)
         draft.claimed_links.update(LinkKey(ref, name) for name in missing)
-    _move(result.moves, draft)
+    _move(result.moves, Step.BORROW if result.fresh.isdisjoint(result.moves) else Step.VACATE, draft)
     _create(desired, draft, result)
     return result
 
@@ -174,7 +174,7 @@ def _borrow(desired: Desired, observed: State, ref: NetnsRef, link: Link, draft:
     _change(result, ref, link, have, "given back as it was" if returning else "in the file")
 
 
-def _move(moves: dict[LinkKey, MoveLink], draft: Draft) -> None:
+def _move(moves: dict[LinkKey, MoveLink], step: Step, draft: Draft) -> None:
     """In an order in which every NIC finds its name free. Two that change places find none."""
     waiting = dict(moves)
     while waiting:
@@ -184,7 +184,7 @@ def _move(moves: dict[LinkKey, MoveLink], draft: Draft) -> None:
             draft.refused.append(f"{names} change places: give one of them another name first, apply, and then this one")
             return
         for origin in free:
-            draft.add(Step.BORROW, waiting.pop(origin))
+            draft.add(step, waiting.pop(origin))
 
 
 def _loan(key: LinkKey, origin: LinkKey, source: Namespace, have: Link) -> NicLoan:
