@@ -13,12 +13,13 @@ from dataclasses import replace
 from types import TracebackType
 from typing import NoReturn, Self
 
+from netwright.engine.failure import hint_for, reason_of
 from netwright.engine.interruption import sigterm_interrupts, undisturbed
 from netwright.engine.outcome import Outcome, Progress, StackStatus
+from netwright.engine.standing import standing
 from netwright.engine.target import Draw, draw
-from netwright.errors import ApplyFailed, Interrupted, NetwrightError, SpecError
+from netwright.errors import ApplyFailed, Interrupted, NetwrightError
 from netwright.model.operation import ConnectContainer, CreateDockerNetwork, Plan
-from netwright.model.state import State
 from netwright.planning.sentence import sentence
 from netwright.ports import Commit, Journal, OperationFailed, Store, Trial, World
 from netwright.spec.document import Document
@@ -104,32 +105,7 @@ class Engine:
 
     def status(self, stack: str | None = None) -> tuple[StackStatus, ...]:
         """Every committed stack (or one), with its drift. Touches nothing."""
-        commits = self._store.commits()
-        journals = self._store.journals()
-        trials = self._store.trials()
-        names = [name for name in sorted({*commits, *journals}) if stack in (None, name)]
-        return tuple(self._status(name, commits.get(name), journals.get(name), trials.get(name)) for name in names)
-
-    def _status(self, name: str, commit: Commit | None, journal: Journal | None, trial: Trial | None) -> StackStatus:
-        drawn: Draw | None = None
-        trouble: str | None = None
-        try:
-            document = parse(commit.spec, commit.source) if commit else None
-            drawn = draw(self._world, self._store, name, document, journal=journal)
-        except NetwrightError as error:
-            trouble = str(error)
-        return StackStatus(
-            name=name,
-            source=commit.source if commit else journal.source if journal else "",
-            committed_at=commit.committed_at if commit else 0.0,
-            spec_text=commit.spec if commit else "",
-            drift=drawn.plan if drawn else None,
-            trouble=trouble,
-            observed=drawn.observed if drawn else State(),
-            desired=drawn.target.state if drawn else State(),
-            unfinished=journal is not None,
-            confirm_before=trial.deadline if trial else None,
-        )
+        return standing(self._world, self._store, stack)
 
     def _change(
         self, stack: str, document: Document | None, *, recovered: tuple[str, ...], confirm_seconds: float | None, lenient: bool = False
@@ -233,7 +209,7 @@ class Engine:
 
     def _roll_back(self, stack: str, previous: Commit | None, error: BaseException, journal: Journal) -> NoReturn:
         """Back to what was committed. Raises ApplyFailed, or Interrupted where the user asked for it."""
-        reason = _reason(error)
+        reason = reason_of(error)
         try:
             with undisturbed():
                 self._progress.phase("rolling back")
@@ -241,9 +217,9 @@ class Engine:
                 self._restore(stack, previous, self._store.journals().get(stack, journal))
         except (Exception, KeyboardInterrupt) as failure:  # noqa: BLE001 - told to the user with the first error
             raise ApplyFailed(
-                f"{reason}\nRolling back failed as well: {_reason(failure)}\nThe host is between two states; what was begun is written down.",
+                f"{reason}\nRolling back failed as well: {reason_of(failure)}\nThe host is between two states; what was begun is written down.",
                 rolled_back=False,
-                hint=_hint(failure, stack),
+                hint=hint_for(failure, stack),
             ) from error
         state = f"The host is as before: the stack {stack} " + ("as it was last applied." if previous else "is not there.")
         if isinstance(error, KeyboardInterrupt):
@@ -285,8 +261,8 @@ class Engine:
                 with undisturbed():
                     self._restore(stack, self._store.commits().get(stack), journal)
             except (NetwrightError, OperationFailed) as error:
-                told = f"The stack {stack} could not be brought back: {_reason(error)}"
-                failures.append(ApplyFailed(told, rolled_back=False, hint=_hint(error, stack)))
+                told = f"The stack {stack} could not be brought back: {reason_of(error)}"
+                failures.append(ApplyFailed(told, rolled_back=False, hint=hint_for(error, stack)))
             else:
                 names.append(stack)
         return tuple(names), failures
@@ -315,24 +291,3 @@ class Engine:
                 self._store.set_trial(stack, None)
                 expired.append(stack)
         return tuple(expired), failures
-
-
-def _hint(error: BaseException, stack: str) -> str:
-    """What to do when there is no way back by itself."""
-    if isinstance(error, SpecError):
-        return f"apply a file that this Netwright understands, or run: netwright destroy {stack}"
-    cause = error.cause if isinstance(error, OperationFailed) else error
-    own = getattr(cause, "hint", None)
-    return (
-        f"{own}; then run: netwright recover" if own else f"when the cause is gone, run: netwright recover (or netwright destroy {stack})"
-    )
-
-
-def _reason(error: BaseException) -> str:
-    if isinstance(error, OperationFailed):
-        return f"Failed to {sentence(error.operation)}: {error.cause}"
-    if isinstance(error, KeyboardInterrupt):
-        return "interrupted"
-    if isinstance(error, NetwrightError):
-        return str(error)
-    return f"{type(error).__name__}: {error}"

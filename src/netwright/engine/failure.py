@@ -1,0 +1,29 @@
+"""Why a change failed, in the words that its user reads."""
+
+from __future__ import annotations
+
+from netwright.errors import NetwrightError, SpecError
+from netwright.planning.sentence import sentence
+from netwright.ports import OperationFailed
+
+
+def hint_for(error: BaseException, stack: str) -> str:
+    """What to do when there is no way back by itself."""
+    if isinstance(error, SpecError):
+        return f"apply a file that this Netwright understands, or run: netwright destroy {stack}"
+    cause = error.cause if isinstance(error, OperationFailed) else error
+    own = getattr(cause, "hint", None)
+    return (
+        f"{own}; then run: netwright recover" if own else f"when the cause is gone, run: netwright recover (or netwright destroy {stack})"
+    )
+
+
+def reason_of(error: BaseException) -> str:
+    """What went wrong, as a clause."""
+    if isinstance(error, OperationFailed):
+        return f"Failed to {sentence(error.operation)}: {error.cause}"
+    if isinstance(error, KeyboardInterrupt):
+        return "interrupted"
+    if isinstance(error, NetwrightError):
+        return str(error)
+    return f"{type(error).__name__}: {error}"

@@ -1,0 +1,41 @@
+"""How the host stands to what was committed."""
+
+from __future__ import annotations
+
+from netwright.engine.outcome import StackStatus
+from netwright.engine.target import Draw, draw
+from netwright.errors import NetwrightError
+from netwright.model.state import State
+from netwright.ports import Commit, Journal, Store, Trial, World
+from netwright.spec.load import parse
+
+
+def standing(world: World, store: Store, stack: str | None = None) -> tuple[StackStatus, ...]:
+    """Every committed stack (or one), with its drift. Touches nothing."""
+    commits = store.commits()
+    journals = store.journals()
+    trials = store.trials()
+    names = [name for name in sorted({*commits, *journals}) if stack in (None, name)]
+    return tuple(_standing(world, store, name, commits.get(name), journals.get(name), trials.get(name)) for name in names)
+
+
+def _standing(world: World, store: Store, name: str, commit: Commit | None, journal: Journal | None, trial: Trial | None) -> StackStatus:
+    drawn: Draw | None = None
+    trouble: str | None = None
+    try:
+        document = parse(commit.spec, commit.source) if commit else None
+        drawn = draw(world, store, name, document, journal=journal)
+    except NetwrightError as error:
+        trouble = str(error)
+    return StackStatus(
+        name=name,
+        source=commit.source if commit else journal.source if journal else "",
+        committed_at=commit.committed_at if commit else 0.0,
+        spec_text=commit.spec if commit else "",
+        drift=drawn.plan if drawn else None,
+        trouble=trouble,
+        observed=drawn.observed if drawn else State(),
+        desired=drawn.target.state if drawn else State(),
+        unfinished=journal is not None,
+        confirm_before=trial.deadline if trial else None,
+    )
