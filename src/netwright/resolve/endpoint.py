@@ -11,7 +11,7 @@ from netwright.model.address import Cidr, Ip, family, ip_of
 from netwright.model.netns import HOST, NetnsRef, named
 from netwright.resolve.facts import Facts, matches, netns_of
 from netwright.resolve.network import Network, Subnet
-from netwright.spec.document import Document, Path
+from netwright.spec.document import Document, Path, path_text
 from netwright.spec.schema import InterfaceSpec, NamespaceSpec, RouteSpec
 
 
@@ -119,7 +119,8 @@ def resolve_endpoints(
         attached = networks.get(spec.network) if spec.network else None
         path = (*holder.path, "interfaces", name)
         if attached is not None and not spec.external and _unknown_yet(attached):
-            waiting.append(f"{'.'.join(map(str, path))} waits for Docker to make the network {attached.docker_name}")
+            whose = f"Docker to make the network {attached.docker_name}" if attached.docker_name else f"the network {attached.key}"
+            waiting.append(f"{path_text(path)} waits for {whose}")
             continue
         addresses = list(spec.addresses)
         for subnet in attached.subnets if attached else ():

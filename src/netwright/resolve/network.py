@@ -27,7 +27,7 @@ class Subnet:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Network:
-    """`bridge` None: it is not known yet (Docker has not made it)."""
+    """`bridge` None: it is not known yet (Docker has not made it), or not there (then a problem was told)."""
 
     key: str
     spec: NetworkSpec
@@ -69,6 +69,7 @@ def _bridge_network(document: Document, key: str, spec: NetworkSpec, facts: Fact
                 ("networks", key), f"there is no bridge {bridge} on the host", "say bridge: NAME of one that exists, or leave out external:"
             )
         )
+        return Network(key=key, spec=spec, bridge=None, subnets=_subnets(spec))
     return Network(key=key, spec=spec, bridge=bridge, subnets=_subnets(spec))
 
 
