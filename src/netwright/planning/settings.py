@@ -16,6 +16,7 @@ from netwright.model.operation import (
     WriteFile,
 )
 from netwright.model.state import Desired, Namespace, State
+from netwright.model.sysctl import interface_of
 from netwright.planning.draft import Draft, Step
 from netwright.planning.links import LinkPlan
 from netwright.planning.sentence import place
@@ -86,14 +87,6 @@ def _borrow(key: str, there: Namespace, desired: Desired, draft: Draft) -> None:
 def _born_without_ipv6(wanted: Namespace, there: Namespace | None) -> str | None:
     """The `disable_ipv6` that a new interface of the namespace has by itself."""
     return (wanted if there is None else there).sysctls.get("net.ipv6.conf.default.disable_ipv6")
-
-
-def interface_of(key: str) -> str | None:
-    """The interface that a sysctl belongs to: `net.ipv4.conf.eth1.rp_filter` → `eth1`."""
-    parts = key.split(".")
-    if len(parts) >= 5 and parts[2] in ("conf", "neigh") and parts[3] not in ("all", "default"):
-        return parts[3].replace("/", ".")
-    return None
 
 
 def plan_table(desired: Desired, wanted: Namespace, there: Namespace | None, draft: Draft) -> None:

@@ -1,0 +1,11 @@
+"""Keys of sysctls: dotted, below `net`; a dot that belongs to an interface's name is written `/`, as sysctl(8) does."""
+
+from __future__ import annotations
+
+
+def interface_of(key: str) -> str | None:
+    """The interface that a sysctl belongs to: `net.ipv4.conf.eth1.rp_filter` → `eth1`; None: it is the namespace's."""
+    parts = key.split(".")
+    if len(parts) >= 5 and parts[2] in ("conf", "neigh") and parts[3] not in ("all", "default"):
+        return parts[3].replace("/", ".")
+    return None
