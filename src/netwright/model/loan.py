@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from netwright.model.netns import NetnsRef
@@ -65,3 +66,9 @@ class ConnectionLoan:
 
 
 Loan = NicLoan | SysctlLoan | ConnectionLoan
+
+
+def nic_loans(loans: Iterable[Loan]) -> tuple[NicLoan, ...]:
+    """Those of NICs. Where a NIC was replaced by another of its name, and that was lent to the same place, it is the last one's."""
+    found = {(x.home, x.name, x.netns, x.new_name): x for x in loans if isinstance(x, NicLoan)}
+    return tuple(found.values())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Iterable
 from dataclasses import replace
 
 from netwright.model.address import DEFAULT4, DEFAULT6, family, network_of
@@ -24,9 +25,9 @@ def plan_addressing(wanted: Namespace, there: Namespace | None, earlier: Namespa
     """
     ref = wanted.ref
     observed = there or Namespace(ref=ref)
-    alive = [a for a in observed.addresses if not _gone(LinkKey(ref, a.dev), links)]
+    alive = [a for a in observed.addresses if not _gone(LinkKey(ref, a.dev), links)] + _renamed(ref, observed, links)
     have = {address.key: address for address in alive}
-    unwanted = _withdrawn(wanted, earlier, have)
+    unwanted = _withdrawn(wanted, [*earlier.addresses, *_renamed(ref, earlier, links)], have)
     operations: list[AnyOperation] = []
     added = sorted((a for a in wanted.addresses if a.key not in have), key=_address_order)
     operations += [AddAddress(netns=ref, address=a, why="in the file, not on the interface") for a in added]
@@ -57,13 +58,20 @@ def _drops(ref: NetnsRef, address: Address, links: LinkPlan) -> bool:
     return family(address.cidr) == 6 and LinkKey(ref, address.dev) in links.falling
 
 
-def _address_order(address: Address) -> tuple[str, int, bytes]:
-    return (address.dev, family(address.cidr), ipaddress.ip_interface(address.cidr).ip.packed)
+def _address_order(address: Address) -> tuple[str, int, bytes, str, str]:
+    return (address.dev, family(address.cidr), ipaddress.ip_interface(address.cidr).ip.packed, address.cidr, address.peer or "")
 
 
-def _withdrawn(wanted: Namespace, earlier: Namespace, have: dict[tuple[str, str, str | None], Address]) -> list[Address]:
+def _renamed(ref: NetnsRef, namespace: Namespace, links: LinkPlan) -> list[Address]:
+    """The addresses that a link keeps under its new name (the kernel renames IPv4's labels with it)."""
+    names = {key.name: new for key, new in links.renamed.items() if key.netns == ref}
+    return [replace(a, dev=names[a.dev]) for a in namespace.addresses if a.dev in names and family(a.cidr) == 4] if names else []
+
+
+def _withdrawn(wanted: Namespace, earlier: Iterable[Address], have: dict[tuple[str, str, str | None], Address]) -> list[Address]:
     keep = {address.key for address in wanted.addresses}
-    return sorted((have[a.key] for a in earlier.addresses if a.key in have and a.key not in keep), key=_address_order)
+    gone = {a.key: have[a.key] for a in earlier if a.key in have and a.key not in keep}
+    return sorted(gone.values(), key=_address_order)
 
 
 def _routes(
@@ -114,9 +122,9 @@ def _to(route: Route) -> str:
     return "a default route" if route.to in (DEFAULT4, DEFAULT6) else f"a route to {route.to}"
 
 
-def _route_order(route: Route) -> tuple[bool, str, str, int, str]:
+def _route_order(route: Route) -> tuple[bool, str, str, int, str, int, str]:
     # What is reached directly comes first: a next hop must be reachable when its route is added.
-    return (route.via is not None, route.to, route.via or "", route.table, route.dev or "")
+    return (route.via is not None, route.to, route.via or "", route.table, route.dev or "", route.metric or 0, route.kind)
 
 
 def _same(want: Route, have: Route) -> bool:

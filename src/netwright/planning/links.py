@@ -29,6 +29,8 @@ class LinkPlan:
     doomed: set[LinkKey] = field(default_factory=set)
     falling: set[LinkKey] = field(default_factory=set)
     """Those that are taken down: with that the kernel drops their IPv6 addresses, and the routes through them."""
+    renamed: dict[LinkKey, str] = field(default_factory=dict)
+    """NICs that only get another name, where they are: they keep their IPv4 addresses."""
     left: set[NetnsRef] = field(default_factory=set)
     """Where borrowed NICs are that go to another borrower's place."""
     moves: dict[LinkKey, MoveLink] = field(default_factory=dict)
@@ -163,6 +165,8 @@ def _borrow(desired: Desired, observed: State, ref: NetnsRef, link: Link, draft:
             group=lent.group if at_home and lent else None,
             why="borrowed until the stack is destroyed" if not returning else "given back as it was",
         )
+        if origin.netns == ref:
+            result.renamed[origin] = link.name
         if returning:
             draft.add(Step.RETURN, move)
         else:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from netwright.model.docker import Container, DockerState
-from netwright.model.loan import ConnectionLoan, Loan, NicLoan, SysctlLoan
+from netwright.model.loan import ConnectionLoan, Loan, NicLoan, SysctlLoan, nic_loans
 from netwright.model.netns import HOST, NetnsRef
 from netwright.model.netns import container as container_ref
 from netwright.model.state import Namespace, State
@@ -31,7 +31,7 @@ class Facts:
 
     @property
     def nic_loans(self) -> tuple[NicLoan, ...]:
-        return tuple(loan for loan in self.loans if isinstance(loan, NicLoan))
+        return nic_loans(self.loans)
 
     @property
     def sysctl_loans(self) -> tuple[SysctlLoan, ...]:

@@ -65,6 +65,11 @@ def whereabouts(loan: NicLoan, stack: str, facts: Facts) -> LinkKey | None:
     for name, link in facts.host.links.items():
         if link.borrower == stack and _is_the_one(facts, name, link, loan):
             return LinkKey(HOST, name)
+    if there is not None:
+        for name, link in there.links.items():
+            # Somebody has given it another name there.
+            if link.borrower == stack and _is_the_one_in(there.seen, loan, link):
+                return LinkKey(there.ref, name)
     at_home = facts.host.links.get(loan.name)
     # A run may have been cut off after it wrote down the loan and before it moved the NIC, or between the move and the mark.
     if at_home is not None and _is_the_one(facts, loan.name, at_home, loan):

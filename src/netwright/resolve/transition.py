@@ -12,7 +12,7 @@ from dataclasses import replace
 from netwright.kinds.nic import Nic
 from netwright.model.docker import DockerNetwork, DockerState
 from netwright.model.link import LinkKey
-from netwright.model.loan import FOLLOWS, ConnectionLoan, Loan, NicLoan, SysctlLoan
+from netwright.model.loan import FOLLOWS, ConnectionLoan, Loan, NicLoan, SysctlLoan, nic_loans
 from netwright.model.netns import NetnsRef
 from netwright.model.state import Claims, Desired, Namespace, State
 from netwright.resolve.facts import Facts
@@ -65,9 +65,11 @@ def transition(
             # It went with its sysctls.
             continue
         place = namespaces.get(there.ref, Namespace(ref=there.ref))
-        wanting = [desired.get(there.ref, Namespace(ref=there.ref)).sysctls for desired in (target.state.namespaces, theirs)]
-        if all({sysctl.key, FOLLOWS.get(sysctl.key)}.isdisjoint(sysctls) for sysctls in wanting):
-            namespaces[there.ref] = replace(place, sysctls={**place.sysctls, sysctl.key: sysctl.value})
+        own, others_own = (desired.get(there.ref, Namespace(ref=there.ref)).sysctls for desired in (target.state.namespaces, theirs))
+        keys = {sysctl.key, FOLLOWS.get(sysctl.key)}
+        if keys.isdisjoint(own) and (keys.isdisjoint(others_own) or sysctl.key in others_own):
+            value = others_own.get(sysctl.key, sysctl.value)
+            namespaces[there.ref] = replace(place, sysctls={**place.sysctls, sysctl.key: value})
     return replace(
         target,
         state=replace(target.state, namespaces=namespaces),
@@ -75,7 +77,8 @@ def transition(
         earlier=State(namespaces=earlier, files=files, docker=DockerState(networks=networks)),
         earlier_attachments=facts.connections,
         claims=claims,
-        nic_loans=facts.nic_loans,
+        # Of a NIC that is gone another one of its name is not lent yet.
+        nic_loans=tuple(loan for loan in facts.nic_loans if whereabouts(loan, target.stack, facts) is not None),
         sysctl_loans=facts.sysctl_loans,
         fingerprints=fingerprints,
     )
@@ -96,7 +99,9 @@ def retires(before: Iterable[Desired], target: Desired, loans: Iterable[Loan]) -
 
 def loans_held(target: Desired, loans: Iterable[Loan]) -> tuple[Loan, ...]:
     """The loans that are still out once `target` (before its transition) is reached."""
-    return tuple(loan for loan in loans if _held(target, loan))
+    loans = tuple(loans)
+    alive = nic_loans(loans)
+    return tuple(loan for loan in loans if _held(target, loan) and (loan in alive or not isinstance(loan, NicLoan)))
 
 
 def _held(target: Desired, loan: Loan) -> bool:
@@ -111,13 +116,22 @@ def _held(target: Desired, loan: Loan) -> bool:
 
 
 def inherit(given_up: Iterable[Loan], others: Mapping[str, Desired]) -> dict[str, tuple[SysctlLoan, ...]]:
-    """Sysctl loans go over to another stack where one wants the sysctl set that the borrower wants no more."""
+    """Sysctl loans go over to another stack where one wants the sysctl set that the borrower wants no more.
+
+    Not one that was taken on top of what that other had set: then it is as before when it is as the other wants it.
+    """
     heirs: dict[str, tuple[SysctlLoan, ...]] = {}
     for loan in given_up:
-        heir = next((name for name, desired in others.items() if isinstance(loan, SysctlLoan) and _held(desired, loan)), None)
-        if heir is not None and isinstance(loan, SysctlLoan):
+        if not isinstance(loan, SysctlLoan):
+            continue
+        heir = next((name for name, desired in others.items() if _held(desired, loan) and _sysctl(desired, loan) != loan.value), None)
+        if heir is not None:
             heirs[heir] = (*heirs.get(heir, ()), loan)
     return heirs
+
+
+def _sysctl(desired: Desired, loan: SysctlLoan) -> str | None:
+    return desired.state.namespaces.get(loan.netns, Namespace(ref=loan.netns)).sysctls.get(loan.key)
 
 
 def _shared(others: Mapping[str, Desired]) -> dict[NetnsRef, Namespace]:
