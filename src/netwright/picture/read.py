@@ -211,7 +211,7 @@ def _network(network: ResolvedNetwork) -> Network:
     traits = ["NAT"] if spec.masquerade and not spec.internal and not spec.external else []
     return Network(
         key=network.key,
-        bridge=network.bridge,
+        bridge=network.bridge or network.spec.bridge,
         subnets=tuple(subnet.prefix for subnet in network.subnets),
         gateways=tuple(subnet.gateway for subnet in network.subnets if subnet.gateway),
         manager="Docker" if spec.managed_by == "docker" else "Netwright",
