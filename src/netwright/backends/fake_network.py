@@ -112,7 +112,7 @@ class FakeNetwork:
         self.link(ref, address.dev)
         there = self.netns(ref)
         if not any(a.key == address.key for a in there.addresses):
-            self._added[ref, address.key] = len(self._added) + 1
+            self._added[ref, address.key] = max(self._added.values(), default=0) + 1
         self.namespaces[ref] = replace(there, addresses=frozenset(a for a in there.addresses if a.key != address.key) | {address})
 
     def remove_address(self, ref: NetnsRef, address: Address) -> None:
