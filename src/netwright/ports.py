@@ -100,6 +100,8 @@ class Trial:
     spec: str | None
     """The spec before; None: there was none."""
     source: str
+    leases: Mapping[str, str]
+    """The addresses that it had given out."""
     deadline: float
     """Seconds since the epoch."""
 

@@ -108,13 +108,20 @@ class Engine:
         return standing(self._world, self._store, stack)
 
     def _change(
-        self, stack: str, document: Document | None, *, recovered: tuple[str, ...], confirm_seconds: float | None, lenient: bool = False
+        self,
+        stack: str,
+        document: Document | None,
+        *,
+        recovered: tuple[str, ...],
+        confirm_seconds: float | None,
+        leases: Mapping[str, str] | None = None,
+        lenient: bool = False,
     ) -> Outcome:
         started = time.monotonic()
         previous = self._store.commits().get(stack)
         cut_off = self._store.journals().get(stack)
         self._progress.phase("observing")
-        drawn = draw(self._world, self._store, stack, document, journal=cut_off, lenient=lenient)
+        drawn = draw(self._world, self._store, stack, document, journal=cut_off, leases=leases, lenient=lenient)
         if not drawn.plan:
             self._commit(stack, document, drawn, changed=cut_off is not None)
             return Outcome(plan=drawn.plan, seconds=time.monotonic() - started, recovered=recovered)
@@ -270,8 +277,11 @@ class Engine:
     def _set_trial(self, stack: str, previous: Commit | None, seconds: float) -> float:
         deadline = time.time() + seconds
         pending = self._store.trials().get(stack)
-        spec, source = (pending.spec, pending.source) if pending else (previous.spec, previous.source) if previous else (None, "")
-        self._store.set_trial(stack, Trial(stack=stack, spec=spec, source=source, deadline=deadline))
+        if pending is not None:
+            self._store.set_trial(stack, replace(pending, deadline=deadline))
+            return deadline
+        spec, source = (previous.spec, previous.source) if previous else (None, "")
+        self._store.set_trial(stack, Trial(stack=stack, spec=spec, source=source, leases=self._store.leases(stack), deadline=deadline))
         return deadline
 
     def _expire(self) -> tuple[tuple[str, ...], list[NetwrightError]]:
@@ -284,7 +294,7 @@ class Engine:
             self._progress.note(f"The stack {stack} was not confirmed in time; going back to what it was before.")
             try:
                 document = parse(trial.spec, trial.source) if trial.spec is not None else None
-                self._change(stack, document, recovered=(), confirm_seconds=None, lenient=True)
+                self._change(stack, document, recovered=(), confirm_seconds=None, leases=trial.leases, lenient=True)
             except NetwrightError as error:
                 failures.append(error)
             else:

@@ -91,8 +91,11 @@ class SqliteStore:
         }
 
     def trials(self) -> Mapping[str, Trial]:
-        rows = self._rows("SELECT stack, spec, source, deadline FROM trials ORDER BY stack")
-        return {stack: Trial(stack=stack, spec=spec, source=source, deadline=deadline) for stack, spec, source, deadline in rows}
+        rows = self._rows("SELECT stack, spec, source, leases, deadline FROM trials ORDER BY stack")
+        return {
+            stack: Trial(stack=stack, spec=spec, source=source, leases=self._read(codec.load_texts, leases), deadline=deadline)
+            for stack, spec, source, leases, deadline in rows
+        }
 
     def begin(self, journal: Journal, loans: Sequence[Loan]) -> None:
         """Durable on return. A journal that the stack has already is replaced; of loans of one thing the last counts."""
@@ -142,8 +145,8 @@ class SqliteStore:
             database.execute("DELETE FROM trials WHERE stack = ?", (stack,))
             if trial is not None:
                 database.execute(
-                    "INSERT INTO trials (stack, spec, source, deadline) VALUES (?, ?, ?, ?)",
-                    (stack, trial.spec, trial.source, trial.deadline),
+                    "INSERT INTO trials (stack, spec, source, leases, deadline) VALUES (?, ?, ?, ?, ?)",
+                    (stack, trial.spec, trial.source, codec.dump_texts(trial.leases), trial.deadline),
                 )
 
     def close(self) -> None:
