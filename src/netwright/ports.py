@@ -112,6 +112,9 @@ class Store(Protocol):
     def lock(self, *, wait: bool, waiting: Callable[[str], None]) -> AbstractContextManager[None]:
         """Hold the state for one change. Raises Busy if `wait` is False and another holds it; tells `waiting` who, once, otherwise."""
 
+    def holder(self) -> str | None:
+        """Who is changing the host at this moment; None: nobody is."""
+
     def commits(self) -> Mapping[str, Commit]: ...
 
     def leases(self, stack: str) -> Mapping[str, str]:

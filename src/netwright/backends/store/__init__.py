@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from netwright.backends.store import codec, schema
-from netwright.backends.store.lock import hold
+from netwright.backends.store.lock import hold, holder
 from netwright.errors import BackendError, Refused
 from netwright.model.loan import Loan
 from netwright.ports import Commit, Journal, Trial
@@ -55,6 +55,11 @@ class SqliteStore:
             yield
         finally:
             guard.__exit__(None, None, None)
+
+    def holder(self) -> str | None:
+        """`PID 123 (netwright apply x.yaml)`; None: nobody changes anything."""
+        with self._explained():
+            return holder(str(self._folder / "lock"))
 
     def commits(self) -> Mapping[str, Commit]:
         rows = self._rows("SELECT stack, spec, source, committed_at, digest FROM commits ORDER BY stack")
