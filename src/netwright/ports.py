@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from netwright.model.event import Event
 from netwright.model.firewall import ForeignChain
 from netwright.model.loan import Loan
 from netwright.model.netns import NetnsRef
@@ -140,3 +141,26 @@ class Store(Protocol):
     def set_trial(self, stack: str, trial: Trial | None) -> None: ...
 
     def close(self) -> None: ...
+
+
+class Listener(Protocol):
+    """Hears what happens on the host, and tells whoever opened it."""
+
+    def follow(self, namespaces: Iterable[NetnsRef], *, docker: bool) -> None:
+        """From now on hear these namespaces as well as the host, and (`docker`) the Docker Engine. Raises KernelError."""
+
+    def close(self) -> None:
+        """Returns when no notice will be told any more."""
+
+
+class Log(Protocol):
+    """The daemon's memory of what it did."""
+
+    def add(self, event: Event) -> None:
+        """Raises BackendError."""
+
+    def read(self, stack: str | None = None) -> Sequence[Event]:
+        """All that is kept, oldest first. Raises BackendError."""
+
+    def follow(self, stack: str | None = None) -> Iterator[Event | None]:
+        """What is added from now on; None where there is nothing more at the moment. Raises BackendError."""

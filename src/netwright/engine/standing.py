@@ -10,8 +10,8 @@ from netwright.ports import Commit, Journal, Store, Trial, World
 from netwright.spec.load import parse
 
 
-def standing(world: World, store: Store, stack: str | None = None) -> tuple[StackStatus, ...]:
-    """Every committed stack (or one), with its drift. Touches nothing."""
+def standing(world: World, store: Store, stack: str | None = None, *, lenient: bool = False) -> tuple[StackStatus, ...]:
+    """Every committed stack (or one), with its drift. `lenient`: what the host does not allow is left out. Touches nothing."""
     commits = store.commits()
     journals = store.journals()
     changing = store.holder() if journals else None
@@ -22,17 +22,27 @@ def standing(world: World, store: Store, stack: str | None = None) -> tuple[Stac
         commits = store.commits()
     trials = store.trials()
     names = [name for name in sorted({*commits, *journals}) if stack in (None, name)]
-    return tuple(_standing(world, store, name, commits.get(name), journals.get(name), trials.get(name), changing) for name in names)
+    return tuple(
+        _standing(world, store, name, commits.get(name), journals.get(name), trials.get(name), changing, lenient=lenient) for name in names
+    )
 
 
 def _standing(
-    world: World, store: Store, name: str, commit: Commit | None, journal: Journal | None, trial: Trial | None, changing: str | None
+    world: World,
+    store: Store,
+    name: str,
+    commit: Commit | None,
+    journal: Journal | None,
+    trial: Trial | None,
+    changing: str | None,
+    *,
+    lenient: bool,
 ) -> StackStatus:
     drawn: Draw | None = None
     trouble: str | None = None
     try:
         document = parse(commit.spec, commit.source) if commit else None
-        drawn = draw(world, store, name, document, journal=journal)
+        drawn = draw(world, store, name, document, journal=journal, lenient=lenient)
     except NetwrightError as error:
         trouble = str(error)
     return StackStatus(

@@ -49,6 +49,18 @@ class Draw:
             if (table := namespace.table) is not None and table.listing is not None
         }
 
+    def journal(self, document: Document | None, cut_off: Journal | None, *, started_at: float) -> Journal:
+        """What is begun; on top of what another run had begun, if it was cut off and could not be brought back."""
+        left = cut_off if document is None and cut_off is not None else None
+        return Journal(
+            stack=self.desired.stack,
+            spec=document.text if document else left.spec if left else None,
+            source=document.source if document else left.source if left else "",
+            started_at=started_at,
+            claims=self.plan.claims.and_also(cut_off.claims) if cut_off else self.plan.claims,
+            leases=left.leases if left else self.leases,
+        )
+
 
 def draw(
     world: World,
