@@ -1,4 +1,4 @@
-"""Writes the generated parts of docs/reference/, between `<!-- generated: WHAT -->` and `<!-- end -->`, and the picture in docs/images/.
+"""Writes the generated parts of docs/reference/, between `<!-- generated: WHAT -->` and `<!-- end -->`, the API's description, and the picture in docs/images/.
 
 Keys come from the file's JSON Schema, commands from the click tree, operations from the JSON Schema of plans.
 `--check` writes nothing, and ends with 1 if something would change.
@@ -7,6 +7,7 @@ Keys come from the file's JSON Schema, commands from the click tree, operations 
 from __future__ import annotations
 
 import inspect
+import json
 import re
 import sys
 import textwrap
@@ -17,6 +18,7 @@ from typing import Any
 import click
 
 from netwright.frontends.cli.program import program
+from netwright.frontends.daemon.openapi import openapi_document
 from netwright.picture import draw, from_document
 from netwright.planning.document import plan_json_schema
 from netwright.spec.load import parse
@@ -157,12 +159,14 @@ def main() -> int:
             stale.append(page.name)
             if "--check" not in sys.argv:
                 page.write_text(wanted)
+    files = {PAGES / "openapi.json": json.dumps(openapi_document(), indent=2, ensure_ascii=False) + "\n"}
     drawing = draw(from_document(parse((ROOT / "examples/article.yaml").read_text(), "article.yaml")), "svg")
-    picture = ROOT / "docs/images/article.svg"
-    if not picture.exists() or picture.read_text() != drawing:
-        stale.append(picture.name)
-        if "--check" not in sys.argv:
-            picture.write_text(drawing)
+    files[ROOT / "docs/images/article.svg"] = drawing
+    for file, wanted in files.items():
+        if not file.exists() or file.read_text() != wanted:
+            stale.append(file.name)
+            if "--check" not in sys.argv:
+                file.write_text(wanted)
     if stale:
         words = "out of date: {}; run scripts/gen_reference.py" if "--check" in sys.argv else "written: {}"
         print(words.format(", ".join(stale)), file=sys.stderr)

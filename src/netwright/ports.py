@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from netwright.model.event import Event
 from netwright.model.firewall import ForeignChain
 from netwright.model.loan import Loan
 from netwright.model.netns import NetnsRef
@@ -100,6 +101,8 @@ class Trial:
     spec: str | None
     """The spec before; None: there was none."""
     source: str
+    leases: Mapping[str, str]
+    """The addresses that it had given out."""
     deadline: float
     """Seconds since the epoch."""
 
@@ -109,6 +112,9 @@ class Store(Protocol):
 
     def lock(self, *, wait: bool, waiting: Callable[[str], None]) -> AbstractContextManager[None]:
         """Hold the state for one change. Raises Busy if `wait` is False and another holds it; tells `waiting` who, once, otherwise."""
+
+    def holder(self) -> str | None:
+        """Who is changing the host at this moment; None: nobody is."""
 
     def commits(self) -> Mapping[str, Commit]: ...
 
@@ -135,3 +141,26 @@ class Store(Protocol):
     def set_trial(self, stack: str, trial: Trial | None) -> None: ...
 
     def close(self) -> None: ...
+
+
+class Listener(Protocol):
+    """Hears what happens on the host, and tells whoever opened it."""
+
+    def follow(self, namespaces: Iterable[NetnsRef], *, docker: bool) -> None:
+        """From now on hear these namespaces as well as the host, and (`docker`) the Docker Engine. Raises KernelError."""
+
+    def close(self) -> None:
+        """Returns when no notice will be told any more."""
+
+
+class Log(Protocol):
+    """The daemon's memory of what it did."""
+
+    def add(self, event: Event) -> None:
+        """Raises BackendError."""
+
+    def read(self, stack: str | None = None) -> Sequence[Event]:
+        """All that is kept, oldest first. Raises BackendError."""
+
+    def follow(self, stack: str | None = None) -> Iterator[Event | None]:
+        """What is added from now on; None where there is nothing more at the moment. Raises BackendError."""

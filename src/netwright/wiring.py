@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from netwright.backends.conntrack import Conntrack
 from netwright.backends.docker import DockerEngine
@@ -15,6 +17,10 @@ from netwright.backends.store import SqliteStore
 from netwright.backends.world import LiveWorld
 from netwright.engine.engine import Engine
 from netwright.engine.outcome import Progress, Silent
+
+if TYPE_CHECKING:
+    from netwright.model.notice import Notice
+    from netwright.ports import Listener, Log
 
 STATE_FOLDER = "/var/lib/netwright"
 """Where the database is, unless NETWRIGHT_STATE says otherwise."""
@@ -60,3 +66,17 @@ def open_store(folder: str | None = None) -> SqliteStore:
 def open_engine(*, progress: Progress | None = None, state_folder: str | None = None) -> Engine:
     """An Engine over the real host; close it, or use it in a `with`."""
     return Engine(open_world(state_folder), open_store(state_folder), progress or Silent())
+
+
+def open_listener(tell: Callable[[Sequence[Notice]], None], *, folder: str | None = None) -> Listener:
+    """Tells, from threads of its own, what happens on this host. Raises KernelError."""
+    from netwright.backends.listening import Listener  # noqa: PLC0415 - the daemon's alone
+
+    return Listener(tell, state_folder=folder or state_folder())
+
+
+def open_log(folder: str | None = None) -> Log:
+    """What the daemon did, beside the database."""
+    from netwright.backends.event_log import EventLog  # noqa: PLC0415 - the daemon's alone, and `netwright events`'
+
+    return EventLog(folder or state_folder())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -155,6 +156,11 @@ def test_a_run_that_was_cut_short_before_it_ever_was_committed_says_what_to_do()
     assert text(status) == "shop  a run was cut short: netwright recover\n  from shop.yaml, committed never\n"
 
 
+def test_a_stack_that_somebody_is_changing_is_neither_in_order_nor_cut_short() -> None:
+    status = replace(STATUS, drift=Plan(stack="shop"), changing="PID 123 (netwright apply shop.yaml)")
+    assert text(status).splitlines()[0] == "shop  is being changed at this moment, by PID 123 (netwright apply shop.yaml)"
+
+
 def test_what_cannot_be_worked_out_says_why() -> None:
     status = StackStatus(
         name="shop",
@@ -180,6 +186,7 @@ def test_the_document_has_all_of_it() -> None:
         "committed_at": 1700000000.0,
         "confirm_before": 1700000060.0,
         "unfinished": False,
+        "changing": None,
         "in_order": False,
         "trouble": None,
         "waiting": ["containers.app waits for the container app to start"],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import runpy
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from netwright.frontends.cli.program import COMMANDS
+from netwright.frontends.daemon.openapi import openapi_document
 from netwright.picture import draw, from_document
 from netwright.spec.load import parse
 from netwright.spec.schema import Spec
@@ -30,6 +32,10 @@ def test_the_picture_is_as_the_code_draws_it():
     document = parse((ROOT / "examples/article.yaml").read_text(), "article.yaml")
 
     assert (ROOT / "docs/images/article.svg").read_text() == draw(from_document(document), "svg")
+
+
+def test_the_description_of_the_api_is_as_it_is_served():
+    assert json.loads((ROOT / "docs/reference/openapi.json").read_text()) == openapi_document()
 
 
 def test_every_command_has_its_place_in_the_reference_and_in_the_readme():

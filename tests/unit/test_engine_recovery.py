@@ -230,3 +230,19 @@ def test_the_hint_of_what_failed_is_the_hint_of_the_failure(tmp_path: Path) -> N
         engine.apply(parse(NIC_STACK, "edge.yaml"))
     assert failure.value.rolled_back
     assert failure.value.hint == "more memory"
+
+
+def test_a_stack_that_is_being_changed_was_not_cut_short(tmp_path: Path) -> None:
+    world = Mortal(a_host(), -1)
+    told: list[tuple[bool, bool]] = []
+    with an_engine(world, tmp_path) as engine, an_engine(world, tmp_path) as watching:
+
+        def watch(_operation: AnyOperation) -> None:
+            (status,) = watching.status("edge")
+            told.append((status.unfinished, status.changing is not None))
+
+        world.before = watch
+        engine.apply(parse(NIC_STACK, "edge.yaml"))
+        assert set(told) == {(False, True)}
+        (status,) = watching.status("edge")
+        assert (status.unfinished, status.changing) == (False, None)

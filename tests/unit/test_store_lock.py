@@ -114,3 +114,16 @@ def test_reading_needs_no_lock(tmp_path: Path) -> None:
         store = SqliteStore(str(tmp_path))
         assert dict(store.commits()) == {}
         store.close()
+
+
+def test_who_is_changing_the_host_is_told_and_nobody_is_kept_from_it(tmp_path: Path) -> None:
+    store = SqliteStore(str(tmp_path))
+    assert store.holder() is None
+    with holder(tmp_path) as other:
+        assert line(other) == "held"
+        assert store.holder() == f"PID {other.pid} (netwright apply shop.yaml)"
+        let_go(other)
+        assert line(other) == "released"
+    assert store.holder() is None
+    with store.lock(wait=False, waiting=print):
+        pass

@@ -128,14 +128,14 @@ def test_a_stack_that_is_gone_leaves_no_row(store: SqliteStore, folder: Path) ->
     store.begin(JOURNAL, [NIC])
     store.commit("shop", COMMIT, leases={"k": "10.2.2.2"}, loans=[NIC], fingerprints={"f": "g"})
     store.begin(JOURNAL, [FORWARD])
-    store.set_trial("shop", Trial(stack="shop", spec=None, source="-", deadline=5.0))
+    store.set_trial("shop", Trial(stack="shop", spec=None, source="-", leases={}, deadline=5.0))
     store.commit("shop", None, leases={}, loans=[], fingerprints={})
     assert everything(folder) == NOTHING
 
 
 def test_a_trial_is_set_replaced_and_dropped_and_outlives_a_commit(store: SqliteStore) -> None:
-    store.set_trial("shop", Trial(stack="shop", spec=None, source="shop.yaml", deadline=1700000100.5))
-    trial = Trial(stack="shop", spec="version: 1\n", source="-", deadline=1700000200.5)
+    store.set_trial("shop", Trial(stack="shop", spec=None, source="shop.yaml", leases={}, deadline=1700000100.5))
+    trial = Trial(stack="shop", spec="version: 1\n", source="-", leases={"lan/host/eth0/10.5.0.0/24": "10.5.0.2"}, deadline=1700000200.5)
     store.set_trial("shop", trial)
     store.commit("shop", COMMIT, leases={}, loans=[], fingerprints={})
     assert store.trials() == {"shop": trial}
@@ -163,7 +163,7 @@ def test_it_is_written_ahead_and_flushed_to_the_disk(store: SqliteStore, folder:
     assert database is not None
     assert database.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     assert database.execute("PRAGMA synchronous").fetchone() == (2,)
-    assert database.execute("PRAGMA user_version").fetchone() == (1,)
+    assert database.execute("PRAGMA user_version").fetchone() == (len(schema.MIGRATIONS),)
 
 
 def test_a_process_killed_between_begin_and_commit_leaves_its_journal_and_no_half_commit(folder: Path) -> None:
@@ -196,7 +196,7 @@ def test_a_newer_versions_state_is_refused_and_left_byte_for_byte(store: SqliteS
         with pytest.raises(Refused) as refused:
             use()
         assert str(refused.value) == (
-            f"The state in {folder}/state.db was written by a newer Netwright: it has version 97, this one knows up to 1. It was left as it is."
+            f"The state in {folder}/state.db was written by a newer Netwright: it has version 97, this one knows up to {len(schema.MIGRATIONS)}. It was left as it is."
         )
         assert refused.value.hint == "install that Netwright again, or set NETWRIGHT_STATE to another folder"
     assert (folder / "state.db").read_bytes() == before
@@ -204,29 +204,29 @@ def test_a_newer_versions_state_is_refused_and_left_byte_for_byte(store: SqliteS
 
 def test_an_older_versions_state_takes_the_missing_steps(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     old = SqliteStore(str(folder))
-    old.set_trial("shop", Trial(stack="shop", spec=None, source="-", deadline=5.0))
+    old.set_trial("shop", Trial(stack="shop", spec=None, source="-", leases={}, deadline=5.0))
     old.close()
     monkeypatch.setattr(
         schema, "MIGRATIONS", (*schema.MIGRATIONS, ("UPDATE trials SET deadline = deadline + 1", "CREATE TABLE more (x TEXT)"))
     )
     new = SqliteStore(str(folder))
-    assert new.trials() == {"shop": Trial(stack="shop", spec=None, source="-", deadline=6.0)}
+    assert new.trials() == {"shop": Trial(stack="shop", spec=None, source="-", leases={}, deadline=6.0)}
     new.close()
     again = SqliteStore(str(folder))
-    assert again.trials() == {"shop": Trial(stack="shop", spec=None, source="-", deadline=6.0)}
+    assert again.trials() == {"shop": Trial(stack="shop", spec=None, source="-", leases={}, deadline=6.0)}
     again.close()
 
 
 def test_a_step_that_fails_leaves_the_older_version(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     old = SqliteStore(str(folder))
-    old.set_trial("shop", Trial(stack="shop", spec=None, source="-", deadline=5.0))
+    old.set_trial("shop", Trial(stack="shop", spec=None, source="-", leases={}, deadline=5.0))
     old.close()
     with monkeypatch.context() as newer:
         newer.setattr(schema, "MIGRATIONS", (*schema.MIGRATIONS, ("DELETE FROM trials", "DROP TABLE nonsense")))
         with pytest.raises(BackendError):
             SqliteStore(str(folder)).trials()
     again = SqliteStore(str(folder))
-    assert again.trials() == {"shop": Trial(stack="shop", spec=None, source="-", deadline=5.0)}
+    assert again.trials() == {"shop": Trial(stack="shop", spec=None, source="-", leases={}, deadline=5.0)}
     again.close()
 
 

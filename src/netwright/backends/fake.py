@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from netwright.backends.fake_network import FakeNetwork, fail
 from netwright.errors import KernelError
-from netwright.model.firewall import ForeignRules
+from netwright.model.firewall import ForeignRules, Table
 from netwright.model.link import Link, LinkKey
 from netwright.model.netns import HOST, NetnsKind, NetnsRef
 from netwright.model.operation import (
@@ -45,7 +45,10 @@ class FakeWorld(FakeNetwork):
 
     def __init__(self, host: Namespace, *, loopback: Callable[[], Link]) -> None:
         super().__init__(host, loopback)
-        self.files: dict[NetnsRef, dict[str, str]] = {}
+        self.tables: dict[tuple[NetnsRef, str], Table] = {}
+        self.files: dict[tuple[NetnsRef, str], dict[str, str]] = {}
+        """By namespace, and for the host by stack: the one that was looked at last."""
+        self._stack = ""
         self.executed: list[AnyOperation] = []
         self.fail_at: int | None = None
 
@@ -54,9 +57,11 @@ class FakeWorld(FakeNetwork):
         refs = scope.namespaces | {*scope.sysctls, *scope.tables} | (frozenset({HOST}) if scope.foreign else frozenset())
         if scope.every_named:
             refs |= {ref for ref in self.namespaces if ref.kind is NetnsKind.NAMED}
+        if scope.files:
+            self._stack = scope.stack
         return State(
             namespaces={ref: self._seen(ref, scope) for ref in refs if ref in self.namespaces},
-            files={ref: dict(self.files[ref]) for ref in scope.files if self.files.get(ref)},
+            files={ref: dict(found) for ref in scope.files if (found := self._folder(ref))},
         )
 
     def execute(self, operations: Sequence[AnyOperation], done: Callable[[int], None]) -> None:
@@ -75,11 +80,15 @@ class FakeWorld(FakeNetwork):
     def close(self) -> None:
         """Nothing is held."""
 
+    def _folder(self, ref: NetnsRef) -> dict[str, str]:
+        return self.files.setdefault((ref, self._stack if ref == HOST else ""), {})
+
     def _seen(self, ref: NetnsRef, scope: Scope) -> Namespace:
         there = self.namespaces[ref]
         lo = there.links.get("lo")
         return replace(
             there,
+            table=self.tables.get((ref, scope.tables.get(ref, ""))),
             owner=lo.owner if lo is not None and ref.kind is NetnsKind.NAMED else None,
             sysctls={key: value for key in scope.sysctls.get(ref, ()) if (value := self.sysctl(ref, key)) is not None},
         )
@@ -90,6 +99,7 @@ class FakeWorld(FakeNetwork):
                 self.create_netns(operation)
             case DeleteNetns(netns=ref):
                 self.delete_netns(ref)
+                self.tables = {key: table for key, table in self.tables.items() if key[0] != ref}
             case CreateLink():
                 self.create_link(operation)
             case ChangeLink():
@@ -107,20 +117,25 @@ class FakeWorld(FakeNetwork):
             case SetSysctl(netns=ref, key=key, value=value):
                 self.set_sysctl(ref, key, value)
             case WriteFile(netns=ref, name=name, content=content):
-                self.files[ref] = {**self.files.get(ref, {}), name: content}
+                self._folder(ref)[name] = content
             case RemoveFile(netns=ref, name=name):
-                self.files[ref] = {n: c for n, c in self.files.get(ref, {}).items() if n != name}
-            case RemoveRoute() | RemoveRule() | DeleteTable():
+                self._folder(ref).pop(name, None)
+            case ReplaceTable(netns=ref, table=table):
+                self.netns(ref)
+                self.tables[ref, table.name] = replace(table, listing=table.digest)
+            case DeleteTable(netns=ref, name=name):
+                self.tables.pop((ref, name), None)
+            case RemoveRoute() | RemoveRule():
                 if operation.netns in self.namespaces:
                     self._set(operation)
-            case AddRule() | ReplaceTable() | SetForeignRules():
+            case AddRule() | SetForeignRules():
                 self._set(operation)
             case FlushConntrack():
                 pass
             case _:
                 raise fail(errno.EOPNOTSUPP, f"there is no Docker here for {type(operation).__name__}")
 
-    def _set(self, operation: RemoveRoute | RemoveRule | DeleteTable | AddRule | ReplaceTable | SetForeignRules) -> None:
+    def _set(self, operation: RemoveRoute | RemoveRule | AddRule | SetForeignRules) -> None:
         there = self.netns(operation.netns)
         match operation:
             case RemoveRoute(route=route):
@@ -131,10 +146,6 @@ class FakeWorld(FakeNetwork):
                 there = replace(there, rules=there.rules | {rule})
             case RemoveRule(rule=rule):
                 there = replace(there, rules=there.rules - {rule})
-            case ReplaceTable(table=table):
-                there = replace(there, table=replace(table, listing=table.digest))
-            case DeleteTable():
-                there = replace(there, table=None)
             case SetForeignRules(chain=chain, new=new):
                 there = replace(there, foreign={**there.foreign, chain: ForeignRules(rules=new)})
         self.namespaces[operation.netns] = there

@@ -7,6 +7,7 @@ import ipaddress
 import os
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import count
 
 from netwright.errors import KernelError
 from netwright.model.address import family, network_of
@@ -31,6 +32,7 @@ class FakeNetwork:
     def __init__(self, host: Namespace, loopback: Callable[[], Link]) -> None:
         self._loopback = loopback
         self.namespaces: dict[NetnsRef, Namespace] = {HOST: replace(host, sysctls={**_BIRTH, **host.sysctls})}
+        self._moments = count(1)
         self._added: dict[tuple[NetnsRef, tuple[str, str, str | None]], int] = {}
         """When an address was added: the first of those in one subnet is the primary one."""
 
@@ -112,7 +114,7 @@ class FakeNetwork:
         self.link(ref, address.dev)
         there = self.netns(ref)
         if not any(a.key == address.key for a in there.addresses):
-            self._added[ref, address.key] = max(self._added.values(), default=0) + 1
+            self._added[ref, address.key] = next(self._moments)
         self.namespaces[ref] = replace(there, addresses=frozenset(a for a in there.addresses if a.key != address.key) | {address})
 
     def remove_address(self, ref: NetnsRef, address: Address) -> None:

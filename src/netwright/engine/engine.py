@@ -66,6 +66,19 @@ class Engine:
             # Also what an earlier apply has left to be confirmed: it would be rolled back together with this one.
             return replace(outcome, confirm_before=trial.deadline) if trial else outcome
 
+    def keep(self, stack: str, *, wait: bool = True) -> Outcome | None:
+        """Make the host match what was committed last, as far as it allows that now; None: there is no such stack (any more).
+
+        What has to wait for something else (an engine that is down, a name that somebody has taken) is in the plan's `waiting`.
+        Raises as `apply`.
+        """
+        with self._store.lock(wait=wait, waiting=self._progress.note):
+            recovered = self._tidy()
+            commit = self._store.commits().get(stack)
+            if commit is None:
+                return None
+            return self._change(stack, parse(commit.spec, commit.source), recovered=recovered, confirm_seconds=None, lenient=True)
+
     def destroy(self, stack: str, *, wait: bool = True) -> Outcome:
         """Remove all that the stack owns and give back what it borrowed. Nothing there is a success. Raises as `apply`.
 
@@ -103,22 +116,29 @@ class Engine:
                 raise failures[0]
             return expired
 
-    def status(self, stack: str | None = None) -> tuple[StackStatus, ...]:
-        """Every committed stack (or one), with its drift. Touches nothing."""
-        return standing(self._world, self._store, stack)
+    def status(self, stack: str | None = None, *, lenient: bool = False) -> tuple[StackStatus, ...]:
+        """Every committed stack (or one), with its drift; `lenient`: without what the host does not allow now. Touches nothing."""
+        return standing(self._world, self._store, stack, lenient=lenient)
 
     def _change(
-        self, stack: str, document: Document | None, *, recovered: tuple[str, ...], confirm_seconds: float | None, lenient: bool = False
+        self,
+        stack: str,
+        document: Document | None,
+        *,
+        recovered: tuple[str, ...],
+        confirm_seconds: float | None,
+        leases: Mapping[str, str] | None = None,
+        lenient: bool = False,
     ) -> Outcome:
         started = time.monotonic()
         previous = self._store.commits().get(stack)
         cut_off = self._store.journals().get(stack)
         self._progress.phase("observing")
-        drawn = draw(self._world, self._store, stack, document, journal=cut_off, lenient=lenient)
+        drawn = draw(self._world, self._store, stack, document, journal=cut_off, leases=leases, lenient=lenient)
         if not drawn.plan:
-            self._commit(stack, document, drawn, changed=cut_off is not None)
+            self._commit(stack, document, drawn, changed=cut_off is not None, lenient=lenient)
             return Outcome(plan=drawn.plan, seconds=time.monotonic() - started, recovered=recovered)
-        journal = self._journal(stack, document, drawn, cut_off)
+        journal = drawn.journal(document, cut_off, started_at=time.time())
         deadline = None
         try:
             with sigterm_interrupts():
@@ -126,22 +146,10 @@ class Engine:
                 with undisturbed():
                     # Before the commit: a crash between the two goes back to what was committed.
                     deadline = self._set_trial(stack, previous, confirm_seconds) if confirm_seconds is not None else None
-                    self._commit(stack, document, drawn, changed=True)
+                    self._commit(stack, document, drawn, changed=True, lenient=lenient)
         except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - whatever happened, the host goes back first
             self._roll_back(stack, previous, error, journal)
         return Outcome(plan=done, seconds=time.monotonic() - started, recovered=recovered, confirm_before=deadline)
-
-    def _journal(self, stack: str, document: Document | None, drawn: Draw, cut_off: Journal | None) -> Journal:
-        """What is begun; on top of what another run had begun, if it was cut off and could not be brought back."""
-        left = cut_off if document is None and cut_off is not None else None
-        return Journal(
-            stack=stack,
-            spec=document.text if document else left.spec if left else None,
-            source=document.source if document else left.source if left else "",
-            started_at=time.time(),
-            claims=drawn.plan.claims.and_also(cut_off.claims) if cut_off else drawn.plan.claims,
-            leases=left.leases if left else drawn.leases,
-        )
 
     def _reach(self, stack: str, document: Document | None, drawn: Draw, journal: Journal, *, lenient: bool) -> tuple[Draw, Plan]:
         """Execute and verify: plan again, and expect nothing. Gives what was seen at the end, and all that was done.
@@ -177,15 +185,19 @@ class Engine:
             hint="something else may be changing the same objects",
         )
 
-    def _commit(self, stack: str, document: Document | None, drawn: Draw, *, changed: bool) -> None:
+    def _commit(self, stack: str, document: Document | None, drawn: Draw, *, changed: bool, lenient: bool) -> None:
         commit = None
         if document is not None:
             digest = hashlib.sha256(document.text.encode()).hexdigest()
             before = self._store.commits().get(stack)
             if before is not None and before.digest == digest and not changed:
                 return
-            commit = Commit(stack=stack, spec=document.text, source=document.source, committed_at=time.time(), digest=digest)
-        self._settle(stack, commit, drawn, drawn.leases)
+            # What is kept as it was committed is not committed anew.
+            now = before.committed_at if lenient and before is not None and before.digest == digest else time.time()
+            commit = Commit(stack=stack, spec=document.text, source=document.source, committed_at=now, digest=digest)
+        # What is left out for now keeps its address.
+        leases = {**self._store.leases(stack), **drawn.leases} if lenient else drawn.leases
+        self._settle(stack, commit, drawn, leases)
 
     def _settle(self, stack: str, commit: Commit | None, drawn: Draw, leases: Mapping[str, str]) -> None:
         commits = self._store.commits()
@@ -270,8 +282,11 @@ class Engine:
     def _set_trial(self, stack: str, previous: Commit | None, seconds: float) -> float:
         deadline = time.time() + seconds
         pending = self._store.trials().get(stack)
-        spec, source = (pending.spec, pending.source) if pending else (previous.spec, previous.source) if previous else (None, "")
-        self._store.set_trial(stack, Trial(stack=stack, spec=spec, source=source, deadline=deadline))
+        if pending is not None:
+            self._store.set_trial(stack, replace(pending, deadline=deadline))
+            return deadline
+        spec, source = (previous.spec, previous.source) if previous else (None, "")
+        self._store.set_trial(stack, Trial(stack=stack, spec=spec, source=source, leases=self._store.leases(stack), deadline=deadline))
         return deadline
 
     def _expire(self) -> tuple[tuple[str, ...], list[NetwrightError]]:
@@ -284,7 +299,7 @@ class Engine:
             self._progress.note(f"The stack {stack} was not confirmed in time; going back to what it was before.")
             try:
                 document = parse(trial.spec, trial.source) if trial.spec is not None else None
-                self._change(stack, document, recovered=(), confirm_seconds=None, lenient=True)
+                self._change(stack, document, recovered=(), confirm_seconds=None, leases=trial.leases, lenient=True)
             except NetwrightError as error:
                 failures.append(error)
             else:

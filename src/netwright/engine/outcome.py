@@ -64,4 +64,6 @@ class StackStatus:
     desired: State
     unfinished: bool
     """A run was interrupted: `netwright recover` is needed."""
+    changing: str | None = None
+    """Who is changing it at this moment: what is told of it is a glimpse."""
     confirm_before: float | None = None

@@ -10,21 +10,39 @@ from netwright.ports import Commit, Journal, Store, Trial, World
 from netwright.spec.load import parse
 
 
-def standing(world: World, store: Store, stack: str | None = None) -> tuple[StackStatus, ...]:
-    """Every committed stack (or one), with its drift. Touches nothing."""
+def standing(world: World, store: Store, stack: str | None = None, *, lenient: bool = False) -> tuple[StackStatus, ...]:
+    """Every committed stack (or one), with its drift. `lenient`: what the host does not allow is left out. Touches nothing."""
     commits = store.commits()
     journals = store.journals()
+    changing = store.holder() if journals else None
+    if journals and changing is None:
+        # What was begun and is done meanwhile was not cut short.
+        now = store.journals()
+        journals = {name: journal for name, journal in journals.items() if now.get(name) == journal}
+        commits = store.commits()
     trials = store.trials()
     names = [name for name in sorted({*commits, *journals}) if stack in (None, name)]
-    return tuple(_standing(world, store, name, commits.get(name), journals.get(name), trials.get(name)) for name in names)
+    return tuple(
+        _standing(world, store, name, commits.get(name), journals.get(name), trials.get(name), changing, lenient=lenient) for name in names
+    )
 
 
-def _standing(world: World, store: Store, name: str, commit: Commit | None, journal: Journal | None, trial: Trial | None) -> StackStatus:
+def _standing(
+    world: World,
+    store: Store,
+    name: str,
+    commit: Commit | None,
+    journal: Journal | None,
+    trial: Trial | None,
+    changing: str | None,
+    *,
+    lenient: bool,
+) -> StackStatus:
     drawn: Draw | None = None
     trouble: str | None = None
     try:
         document = parse(commit.spec, commit.source) if commit else None
-        drawn = draw(world, store, name, document, journal=journal)
+        drawn = draw(world, store, name, document, journal=journal, lenient=lenient)
     except NetwrightError as error:
         trouble = str(error)
     return StackStatus(
@@ -36,6 +54,7 @@ def _standing(world: World, store: Store, name: str, commit: Commit | None, jour
         trouble=trouble,
         observed=drawn.observed if drawn else State(),
         desired=drawn.target.state if drawn else State(),
-        unfinished=journal is not None,
+        unfinished=journal is not None and changing is None,
+        changing=changing if journal is not None else None,
         confirm_before=trial.deadline if trial else None,
     )

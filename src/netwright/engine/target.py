@@ -8,6 +8,7 @@ from functools import partial
 
 from netwright.engine.survey import look_closer, look_first
 from netwright.errors import NetwrightError, Refused, SpecError
+from netwright.model.address import ip_of
 from netwright.model.loan import ConnectionLoan, Loan, SysctlLoan
 from netwright.model.operation import Plan
 from netwright.model.state import Claims, Desired, State
@@ -48,6 +49,18 @@ class Draw:
             if (table := namespace.table) is not None and table.listing is not None
         }
 
+    def journal(self, document: Document | None, cut_off: Journal | None, *, started_at: float) -> Journal:
+        """What is begun; on top of what another run had begun, if it was cut off and could not be brought back."""
+        left = cut_off if document is None and cut_off is not None else None
+        return Journal(
+            stack=self.desired.stack,
+            spec=document.text if document else left.spec if left else None,
+            source=document.source if document else left.source if left else "",
+            started_at=started_at,
+            claims=self.plan.claims.and_also(cut_off.claims) if cut_off else self.plan.claims,
+            leases=left.leases if left else self.leases,
+        )
+
 
 def draw(
     world: World,
@@ -57,11 +70,13 @@ def draw(
     *,
     journal: Journal | None = None,
     trust: dict[str, str] | None = None,
+    leases: Mapping[str, str] | None = None,
     lenient: bool = False,
 ) -> Draw:
     """Observe, resolve, plan. `document` None: towards nothing. `journal`: an unfinished run whose traces count as ours.
 
-    `trust`: fingerprints to believe instead of the remembered ones. `lenient`: what the host does not allow is left out, and
+    `trust`: fingerprints to believe instead of the remembered ones. `leases`: addresses that the document had given out, where
+    those of the last commit are not its own. `lenient`: what the host does not allow is left out, and
     told in `spared`. Raises SpecError for problems that have a place in the file, Refused for conflicts with the host; nothing
     was touched.
     """
@@ -84,12 +99,16 @@ def draw(
     if not everywhere and commit is None and journal is None and _carries_marks(first, stack):
         # Made by a run whose memory is lost: there may be more than this file speaks of.
         first = look(everywhere=True)
-    leases = store.leases(stack)
-    if journal is not None and document is not None and unfinished is document:
-        leases = {**leases, **journal.leases}
-    facts = Facts(observed=first, leases=leases, loans=loans)
+    known = store.leases(stack)
+    facts = Facts(observed=first, leases=known, loans=loans)
+    begun = journal.leases if journal is not None and document is not None and unfinished is document else {}
 
-    resolved = resolve(document, facts) if document is not None else _nothing(stack)
+    resolved = _nothing(stack)
+    if document is not None:
+        mine = replace(facts, leases={**known, **(leases or {}), **begun})
+        resolved = resolve(document, mine)
+        if not resolved.leases.items() <= mine.leases.items() and (guests := _neighbours(store, document, commits, facts)):
+            resolved = resolve(document, replace(mine, elsewhere=guests))
     if not lenient:
         if resolved.problems and document is not None:
             raise SpecError(document.source, resolved.problems)
@@ -147,6 +166,18 @@ def _remembered(record: Commit | Journal, document: Document | None) -> Document
         return parse(record.spec, record.source)
     except NetwrightError:
         return None
+
+
+def _neighbours(store: Store, document: Document, commits: Mapping[str, Commit], facts: Facts) -> frozenset[str]:
+    """The addresses of the other stacks, where one of them, or this one, joins a network that another makes."""
+    joins = any(network is not None and network.external for network in document.spec.networks.values())
+    found = _others(store, document.spec.name, {n: c for n, c in commits.items() if joins or "external" in c.spec}, facts)
+    return frozenset(
+        ip_of(address.cidr)
+        for desired in found.values()
+        for namespace in desired.state.namespaces.values()
+        for address in namespace.addresses
+    )
 
 
 def _others(store: Store, stack: str, commits: Mapping[str, Commit], facts: Facts) -> dict[str, Desired]:

@@ -9,7 +9,7 @@ does not apply is null. A plan inside another document is what `netwright plan -
     destroy    the same; confirm_before is null
     confirm    {version, confirmed: [STACK…]}
     recover    {version, recovered: [STACK…], rolled_back: [STACK…]}    rolled_back: not confirmed in time
-    status     {version, stacks: [{name, source, committed_at, confirm_before, unfinished, in_order, trouble, drift: plan,
+    status     {version, stacks: [{name, source, committed_at, confirm_before, unfinished, changing, in_order, trouble, drift: plan,
                waiting: [SENTENCE…], namespaces: [{name, there, links: [{name, kind, there, up, mtu, mac, master, addresses: […]}],
                routes: [{to, via, dev, metric, table}]}], publishes: [{on, listen, from: […], to, source}]}]}
     graph      {version, format, drawing}
@@ -110,6 +110,7 @@ def _stack(status: StackStatus, standing: Standing) -> dict[str, Any]:
         "committed_at": status.committed_at or None,
         "confirm_before": status.confirm_before,
         "unfinished": status.unfinished,
+        "changing": status.changing,
         "in_order": standing.in_order,
         "trouble": status.trouble,
         "drift": None if status.drift is None else plan_document(status.drift),

@@ -65,7 +65,8 @@ def standing_of(status: StackStatus) -> Standing:
     """The committed file is read again for its publishes; there are none where it cannot be (then `trouble` says so)."""
     wanted = status.desired.namespaces
     places = tuple(_place(ref, wanted[ref], status.observed.namespaces.get(ref)) for ref in sorted(wanted, key=_order))
-    in_order = status.drift is not None and not status.drift and not status.unfinished and status.trouble is None
+    still = not status.unfinished and status.changing is None
+    in_order = status.drift is not None and not status.drift and still and status.trouble is None
     return Standing(in_order=in_order, places=tuple(place for place in places if _worth(place)), publishes=_publishes(status))
 
 

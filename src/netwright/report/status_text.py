@@ -60,6 +60,8 @@ def _lines(one: StackStatus, standing: Standing, style: Style) -> Iterator[str]:
 
 
 def _verdict(one: StackStatus, standing: Standing, style: Style) -> str:
+    if one.changing is not None:
+        return style(f"is being changed at this moment, by {one.changing}", fg="yellow")
     if one.unfinished:
         return style("a run was cut short: netwright recover", fg="red")
     if one.trouble is not None:

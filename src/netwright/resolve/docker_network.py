@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from netwright.errors import Refused
 from netwright.model.address import family
 from netwright.model.docker import STACK_LABEL, DockerNetwork, DockerSubnet
-from netwright.resolve.network import first_host
 from netwright.spec.schema import NetworkSpec
+from netwright.spec.subnets import first_host
 
 BRIDGE_NAME = "com.docker.network.bridge.name"
 MASQUERADE = "com.docker.network.bridge.enable_ip_masquerade"

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 from netwright.errors import InvalidValue, Problem
 from netwright.model.address import Cidr, Ip, family, ip_of
-from netwright.model.netns import HOST, NetnsRef, named
+from netwright.model.netns import HOST, NetnsRef, container, named
 from netwright.resolve.facts import Facts, matches, netns_of
 from netwright.resolve.network import Network, Subnet
 from netwright.spec.document import Document, Path, path_text
-from netwright.spec.schema import InterfaceSpec, NamespaceSpec, RouteSpec
+from netwright.spec.schema import ContainerSpec, InterfaceSpec, NamespaceSpec, RouteSpec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,10 +61,10 @@ def holders(document: Document, facts: Facts, waiting: list[str]) -> list[Holder
         found.append(_namespace(name, named(name), ("namespaces", name), spec, owned=not spec.external))
     host = document.spec.host or NamespaceSpec()
     found.append(_namespace("host", HOST, ("host",), host, owned=False))
-    for key, container in document.spec.containers.items():
-        if container is None or not (container.interfaces or container.routes):
+    for key, entry in document.spec.containers.items():
+        if entry is None or not (entry.interfaces or entry.routes):
             continue
-        running = [c for c in matches(key, container, facts.docker) if c.running]
+        running = [c for c in matches(key, entry, facts.docker) if c.running]
         if not running:
             why = "" if facts.docker.reachable else f": {facts.docker.why}"
             waiting.append(f"containers.{key}: its interfaces wait for the container to run{why}")
@@ -74,8 +74,8 @@ def holders(document: Document, facts: Facts, waiting: list[str]) -> list[Holder
                 netns=netns_of(one),
                 path=("containers", key),
                 owned=False,
-                interfaces=container.interfaces,
-                routes=tuple(container.routes),
+                interfaces=entry.interfaces,
+                routes=tuple(entry.routes),
                 spec=None,
             )
             for one in running
@@ -114,6 +114,10 @@ def resolve_endpoints(
             if kept is not None and subnet.pool.free(kept):
                 subnet.pool.take(kept)
                 leases[key] = kept
+    leases |= _of_those_that_wait(document, wanted, networks, facts)
+    for network in networks.values():
+        for address in facts.elsewhere:
+            _take(network, address)
     endpoints = []
     for holder, name, spec in wanted:
         attached = networks.get(spec.network) if spec.network else None
@@ -140,6 +144,32 @@ def resolve_endpoints(
     return endpoints, leases
 
 
+def _of_those_that_wait(
+    document: Document, wanted: list[tuple[Holder, str, InterfaceSpec]], networks: Mapping[str, Network], facts: Facts
+) -> dict[str, str]:
+    """The leases of containers that do not run: they keep their addresses for when they do."""
+    here = {holder.netns for holder, _, _ in wanted}
+    kept = {}
+    for key, entry in document.spec.containers.items():
+        for name, spec in entry.interfaces.items() if entry else ():
+            for network, subnet in _unstated(spec, networks):
+                for netns in _absent(key, entry, here, facts):
+                    lease = facts.leases.get(place := lease_key(network.key, netns, name, subnet.prefix))
+                    if lease is not None and subnet.pool.free(lease):
+                        subnet.pool.take(lease)
+                        kept[place] = lease
+    return kept
+
+
+def _absent(key: str, spec: ContainerSpec | None, here: set[NetnsRef], facts: Facts) -> list[NetnsRef]:
+    """The containers that are meant and do not run; of one that is not there now its name is known, if the file says it."""
+    found = [container(one.name) for one in matches(key, spec, facts.docker)]
+    wanted = spec.docker if spec is not None and spec.docker is not None else key
+    if not found and isinstance(wanted, str):
+        found = [container(wanted)]
+    return [ref for ref in found if ref not in here]
+
+
 def _unknown_yet(network: Network) -> bool:
     """Docker says what its bridge is called, and which addresses there are."""
     return network.bridge is None or (network.docker_name is not None and not network.subnets)
@@ -151,8 +181,8 @@ def _take_stated(document: Document, wanted: list[tuple[Holder, str, InterfaceSp
         if network is not None:
             for address in (*(spec.address or ()), *(ip_of(a) for a in spec.addresses)):
                 _take(network, address)
-    for container in document.spec.containers.values():
-        for key, attachment in (container.networks if container else {}).items():
+    for entry in document.spec.containers.values():
+        for key, attachment in (entry.networks if entry else {}).items():
             if key in networks:
                 for address in (attachment.address if attachment else None) or ():
                     _take(networks[key], address)

@@ -20,6 +20,8 @@ class Facts:
     observed: State
     leases: Mapping[str, str] = field(default_factory=dict)
     loans: tuple[Loan, ...] = ()
+    elsewhere: frozenset[str] = frozenset()
+    """Addresses that other stacks have: none of them is given out anew."""
 
     @property
     def host(self) -> Namespace:

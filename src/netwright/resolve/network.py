@@ -7,12 +7,13 @@ from dataclasses import dataclass
 
 from netwright.errors import Problem
 from netwright.ipam.pool import Pool
-from netwright.model.address import canonical, family
+from netwright.model.address import family
 from netwright.model.docker import DockerNetwork
 from netwright.model.names import bridge_name
 from netwright.resolve.facts import Facts
 from netwright.spec.document import Document
 from netwright.spec.schema import NetworkSpec
+from netwright.spec.subnets import first_host
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,9 +127,3 @@ def _observed_subnets(network: DockerNetwork) -> tuple[Subnet, ...]:
             Subnet(prefix=config.subnet, length=ipaddress.ip_network(config.subnet).prefixlen, gateway=config.gateway, pool=pool)
         )
     return tuple(subnets)
-
-
-def first_host(prefix: str) -> str:
-    """The default gateway: a subnet's first host address."""
-    network = ipaddress.ip_network(prefix)
-    return canonical(network.network_address + (1 if network.num_addresses > 2 else 0))

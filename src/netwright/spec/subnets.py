@@ -62,6 +62,12 @@ def number(ip: str) -> tuple[int, int]:
     return 4, int(a) << 24 | int(b) << 16 | int(c) << 8 | int(d)
 
 
+def first_host(prefix: str) -> str:
+    """The gateway where nobody says otherwise: a subnet's first host address."""
+    here = subnet(prefix)
+    return here.address(here.hosts[0])
+
+
 def gateways(network: NetworkSpec) -> dict[str, str | None]:
     """Subnet → the gateway's address in it; None: it has none.
 
@@ -73,6 +79,6 @@ def gateways(network: NetworkSpec) -> dict[str, str | None]:
         here = subnet(prefix)
         own = next((ip for ip in stated if ip != "none" and here.has(*number(ip))), None)
         if own is None and "none" not in stated and not network.external:
-            own = here.address(here.hosts[0])
+            own = first_host(prefix)
         known[prefix] = own
     return known

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from netwright.backends.store import codec, schema
-from netwright.backends.store.lock import hold
+from netwright.backends.store.lock import hold, holder
 from netwright.errors import BackendError, Refused
 from netwright.model.loan import Loan
 from netwright.ports import Commit, Journal, Trial
@@ -55,6 +55,11 @@ class SqliteStore:
             yield
         finally:
             guard.__exit__(None, None, None)
+
+    def holder(self) -> str | None:
+        """`PID 123 (netwright apply x.yaml)`; None: nobody changes anything."""
+        with self._explained():
+            return holder(str(self._folder / "lock"))
 
     def commits(self) -> Mapping[str, Commit]:
         rows = self._rows("SELECT stack, spec, source, committed_at, digest FROM commits ORDER BY stack")
@@ -91,8 +96,11 @@ class SqliteStore:
         }
 
     def trials(self) -> Mapping[str, Trial]:
-        rows = self._rows("SELECT stack, spec, source, deadline FROM trials ORDER BY stack")
-        return {stack: Trial(stack=stack, spec=spec, source=source, deadline=deadline) for stack, spec, source, deadline in rows}
+        rows = self._rows("SELECT stack, spec, source, leases, deadline FROM trials ORDER BY stack")
+        return {
+            stack: Trial(stack=stack, spec=spec, source=source, leases=self._read(codec.load_texts, leases), deadline=deadline)
+            for stack, spec, source, leases, deadline in rows
+        }
 
     def begin(self, journal: Journal, loans: Sequence[Loan]) -> None:
         """Durable on return. A journal that the stack has already is replaced; of loans of one thing the last counts."""
@@ -142,8 +150,8 @@ class SqliteStore:
             database.execute("DELETE FROM trials WHERE stack = ?", (stack,))
             if trial is not None:
                 database.execute(
-                    "INSERT INTO trials (stack, spec, source, deadline) VALUES (?, ?, ?, ?)",
-                    (stack, trial.spec, trial.source, trial.deadline),
+                    "INSERT INTO trials (stack, spec, source, leases, deadline) VALUES (?, ?, ?, ?, ?)",
+                    (stack, trial.spec, trial.source, codec.dump_texts(trial.leases), trial.deadline),
                 )
 
     def close(self) -> None:

@@ -47,6 +47,24 @@ def hold(path: str, *, wait: bool, waiting: Callable[[str], None]) -> Iterator[N
         os.close(lock)
 
 
+def holder(path: str) -> str | None:
+    """Who holds the lock at `path`; None: nobody. Raises OSError.
+
+    Whoever wants it without waiting in the very moment of the look finds it taken: so it is asked only where that matters.
+    """
+    try:
+        lock = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return _holder(lock)
+    finally:
+        os.close(lock)
+    return None
+
+
 def _sign(lock: int) -> None:
     name = Path(sys.argv[0] or "python").name
     command = " ".join(["netwright" if name == "__main__.py" else name, *sys.argv[1:]])

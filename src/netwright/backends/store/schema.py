@@ -26,6 +26,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         """CREATE TABLE trials (
             stack TEXT PRIMARY KEY, spec TEXT, source TEXT NOT NULL, deadline REAL NOT NULL)""",
     ),
+    ("ALTER TABLE trials ADD COLUMN leases TEXT NOT NULL DEFAULT '{}'",),
 )
 
 TABLES = ("commits", "loans", "journals", "trials")

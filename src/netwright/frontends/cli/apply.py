@@ -9,6 +9,7 @@ import click
 
 from netwright.frontends.cli import failure, say
 from netwright.frontends.cli.arguments import Seconds, file_argument, json_option, no_wait_option, read_document
+from netwright.frontends.cli.daemon_socket import daemon_for_user
 from netwright.frontends.cli.privilege import need_root
 from netwright.frontends.cli.progress import shown
 
@@ -44,6 +45,9 @@ def apply(file: str, *, confirm: float | None, no_wait: bool, quiet: bool, as_js
     touched; 130 interrupted, rolled back.
     """
     document = read_document(file)
+    if (daemon := daemon_for_user()) is not None:
+        request = {"text": document.text, "source": document.source, "confirm": confirm, "wait": not no_wait}
+        return daemon.show("POST", "/v1/apply", request, as_json=as_json, quiet=quiet)
     need_root("apply", "changes the host's networks")
     from netwright.wiring import open_engine
 

@@ -7,6 +7,7 @@ import click
 from netwright.errors import Refused
 from netwright.frontends.cli import say
 from netwright.frontends.cli.arguments import StackType, json_option, stack_of
+from netwright.frontends.cli.daemon_socket import daemon_for_user
 from netwright.frontends.cli.privilege import need_root
 from netwright.frontends.cli.progress import shown
 
@@ -26,6 +27,8 @@ def confirm(stack: str | None, *, as_json: bool) -> int:
     Exit status: 0 it stays; 1 there was nothing to confirm, or it was too late.
     """
     name = None if stack is None else stack_of(stack)
+    if (daemon := daemon_for_user()) is not None:
+        return daemon.show("POST", "/v1/confirm", {} if name is None else {"stack": name}, as_json=as_json)
     need_root("confirm", "writes to the state")
     from netwright.wiring import open_engine
 

@@ -6,6 +6,7 @@ import click
 
 from netwright.frontends.cli import failure, say
 from netwright.frontends.cli.arguments import json_option, no_wait_option, stack_argument, stack_of
+from netwright.frontends.cli.daemon_socket import daemon_for_user
 from netwright.frontends.cli.privilege import need_root
 from netwright.frontends.cli.progress import shown
 
@@ -28,6 +29,8 @@ def destroy(stack: str, *, no_wait: bool, quiet: bool, as_json: bool) -> int:
     Exit status: 0 nothing of it is left; 1 it failed, and says what is the state now; 130 interrupted, rolled back.
     """
     name = stack_of(stack)
+    if (daemon := daemon_for_user()) is not None:
+        return daemon.show("POST", "/v1/destroy", {"stack": name, "wait": not no_wait}, as_json=as_json, quiet=quiet)
     need_root("destroy", "changes the host's networks")
     from netwright.wiring import open_engine
 

@@ -8,20 +8,22 @@ from contextlib import contextmanager
 
 import click
 
-from netwright.errors import Interrupted, InvalidValue, NetwrightError, Refused, SpecError
+from netwright.errors import NetwrightError, Refused, SpecError
 from netwright.frontends.cli import say
+from netwright.report.exit_status import DIFFERENT, FAILED, INTERRUPTED, USAGE, exit_status
 
-FAILED = 1
-USAGE = 2
-DIFFERENT = 3
-INTERRUPTED = 130
-
-
-def exit_status(error: NetwrightError) -> int:
-    """The one that `netwright --help` promises for it."""
-    if isinstance(error, (SpecError, InvalidValue)):
-        return USAGE
-    return INTERRUPTED if isinstance(error, Interrupted) else FAILED
+__all__ = [
+    "DIFFERENT",
+    "FAILED",
+    "INTERRUPTED",
+    "USAGE",
+    "exit_status",
+    "tell",
+    "tell_interrupted",
+    "tell_unexpected",
+    "tell_usage",
+    "untouched",
+]
 
 
 @contextmanager

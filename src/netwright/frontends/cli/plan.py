@@ -6,6 +6,7 @@ import click
 
 from netwright.frontends.cli import failure, say
 from netwright.frontends.cli.arguments import file_argument, json_option, read_document
+from netwright.frontends.cli.daemon_socket import daemon_for_user
 from netwright.frontends.cli.privilege import need_root
 from netwright.frontends.cli.progress import shown
 
@@ -33,6 +34,11 @@ def plan(file: str, *, check: bool, commands: bool, full: bool, as_json: bool) -
     if commands and as_json:
         raise click.UsageError("--commands and --json exclude each other.")
     document = read_document(file)
+    # The commands of a plan are made from more than its document has.
+    if not commands and (daemon := daemon_for_user()) is not None:
+        request = {"text": document.text, "source": document.source}
+        daemon.show("POST", "/v1/plan", {**request, "full": full}, as_json=as_json)
+        return failure.DIFFERENT if check and daemon.ask("POST", "/v1/plan", request)["operations"] else 0
     need_root("plan", "reads the host's namespaces and packet filters")
     from netwright.wiring import open_engine
 

@@ -13,9 +13,14 @@ CAP_SYS_ADMIN = 21
 """linux/capability.h. In a user namespace of our own they count for what is in it, as the kernel has it."""
 
 
+def privileged() -> bool:
+    """Whether it may change the host's networks itself."""
+    return not _missing()
+
+
 def need_root(command: str, reason: str) -> None:
     """Raises Refused where the process lacks CAP_NET_ADMIN or CAP_SYS_ADMIN. `reason` follows "netwright COMMAND "."""
-    missing = [name for name, bit in (("CAP_NET_ADMIN", CAP_NET_ADMIN), ("CAP_SYS_ADMIN", CAP_SYS_ADMIN)) if not _effective() >> bit & 1]
+    missing = _missing()
     if not missing:
         return
     if os.geteuid() != 0:
@@ -25,6 +30,11 @@ def need_root(command: str, reason: str) -> None:
         f"netwright {command} {reason}: this root lacks {' and '.join(missing)}. Nothing was touched.",
         hint="in a container, start it with --privileged; otherwise run it outside of the sandbox that took them away",
     )
+
+
+def _missing() -> list[str]:
+    effective = _effective()
+    return [name for name, bit in (("CAP_NET_ADMIN", CAP_NET_ADMIN), ("CAP_SYS_ADMIN", CAP_SYS_ADMIN)) if not effective >> bit & 1]
 
 
 def _effective() -> int:

@@ -31,6 +31,8 @@ COMMANDS = {
     "import": "importing:importing",
     "schema": "schema:schema",
     "recover": "recover:recover",
+    "daemon": "daemon:daemon",
+    "events": "events:events",
     "docker-plugin": "docker_plugin:docker_plugin",
     "completion": "completion:completion",
     "_watch-trial": "watch_trial:watch_trial",
@@ -127,6 +129,7 @@ def program() -> None:
 
     \b
     Environment: NETWRIGHT_STATE  the state's folder; /var/lib/netwright if unset
+                 NETWRIGHT_SOCKET the daemon's socket; /run/netwright/api.sock
                  NETWRIGHT_DEBUG  set: show where a mistake of Netwright's was
                  NO_COLOR         set: no colours
     """

@@ -6,6 +6,7 @@ import click
 
 from netwright.frontends.cli import say
 from netwright.frontends.cli.arguments import json_option, no_wait_option
+from netwright.frontends.cli.daemon_socket import daemon_for_user
 from netwright.frontends.cli.privilege import need_root
 from netwright.frontends.cli.progress import shown
 
@@ -24,6 +25,8 @@ def recover(*, no_wait: bool, as_json: bool) -> int:
 
     Exit status: 0 done, or there was nothing to do; 1 it failed, and says what is the state now.
     """
+    if (daemon := daemon_for_user()) is not None:
+        return daemon.show("POST", "/v1/recover", as_json=as_json)
     need_root("recover", "changes the host's networks")
     from netwright.wiring import open_engine
 

@@ -10,6 +10,7 @@ import click
 from netwright.errors import Refused
 from netwright.frontends.cli import say
 from netwright.frontends.cli.arguments import StackType, json_option, stack_of
+from netwright.frontends.cli.daemon_socket import daemon_for_user, stack_path
 from netwright.frontends.cli.privilege import need_root
 from netwright.frontends.cli.progress import shown
 
@@ -32,7 +33,10 @@ def status(stack: str | None, *, as_json: bool) -> int:
 
     Exit status: 0; 1 there is no such stack.
     """
-    stacks = look_at("status", None if stack is None else stack_of(stack))
+    name = None if stack is None else stack_of(stack)
+    if (daemon := daemon_for_user()) is not None:
+        return daemon.show("GET", stack_path(name), as_json=as_json)
+    stacks = look_at("status", name)
     from netwright.report.standing import standing_of
 
     seen = [(one, standing_of(one)) for one in stacks]

@@ -1,0 +1,103 @@
+"""The daemon's log of events: a JSON object on each line, in the folder of the state (mode 0600).
+
+`events.log` grows to a limit; then it becomes `events.log.1`, and what was that is gone. Readers need no daemon.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from netwright.errors import BackendError
+from netwright.model.event import Event, event_document, read_event
+
+LIMIT = 1 << 20
+"""Bytes of a file."""
+
+
+class EventLog:
+    """Written by one process, read by any. Raises BackendError where the disk refuses."""
+
+    def __init__(self, folder: str, *, limit: int = LIMIT) -> None:
+        self._file = Path(folder) / "events.log"
+        self._older = Path(folder) / "events.log.1"
+        self._limit = limit
+
+    def add(self, event: Event) -> None:
+        """Append; it is not waited for until the disk has it."""
+        line = json.dumps(event_document(event), ensure_ascii=False).encode() + b"\n"
+        try:
+            self._file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            descriptor = os.open(self._file, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            try:
+                os.write(descriptor, line)
+                full = os.fstat(descriptor).st_size >= self._limit
+            finally:
+                os.close(descriptor)
+            if full:
+                self._file.replace(self._older)
+        except OSError as error:
+            raise BackendError(f"The log {self._file} cannot be written: {error.strerror}.") from error
+
+    def read(self, stack: str | None = None) -> list[Event]:
+        """All that is kept, oldest first: of one stack, or of all."""
+        lines = [line for path in (self._older, self._file) for line in self._lines(path)]
+        return [event for event in map(_event, lines) if event is not None and stack in (None, event.stack)]
+
+    def follow(self, stack: str | None = None) -> Iterator[Event | None]:
+        """What is added from now on; None where there is nothing more at the moment (then the caller waits a little)."""
+        inode, offset = self._place()
+        rest = b""
+        while True:
+            current, size = self._place()
+            if current != inode:
+                # What was written to the old file since the last look.
+                rest, events = _whole(rest + self._tail(self._older, offset))
+                yield from (event for event in events if stack in (None, event.stack))
+                inode, offset, rest = current, 0, b""
+            if size > offset:
+                data = self._tail(self._file, offset)
+                offset += len(data)
+                rest, events = _whole(rest + data)
+                yield from (event for event in events if stack in (None, event.stack))
+            yield None
+
+    def _place(self) -> tuple[int, int]:
+        try:
+            found = self._file.stat()
+        except FileNotFoundError:
+            return 0, 0
+        except OSError as error:
+            raise self._unreadable(error) from error
+        return found.st_ino, found.st_size
+
+    def _lines(self, path: Path) -> list[bytes]:
+        return self._tail(path, 0).splitlines()
+
+    def _tail(self, path: Path, offset: int) -> bytes:
+        try:
+            with path.open("rb") as file:
+                file.seek(offset)
+                return file.read()
+        except FileNotFoundError:
+            return b""
+        except OSError as error:
+            raise self._unreadable(error) from error
+
+    def _unreadable(self, error: OSError) -> BackendError:
+        return BackendError(f"The log {self._file} cannot be read: {error.strerror}.", hint="run as root, or ask the daemon")
+
+
+def _whole(data: bytes) -> tuple[bytes, list[Event]]:
+    *lines, rest = data.split(b"\n")
+    return rest, [event for event in map(_event, lines) if event is not None]
+
+
+def _event(line: bytes) -> Event | None:
+    """None for a line that a crash has cut off, or that another version wrote."""
+    try:
+        return read_event(json.loads(line))
+    except (ValueError, KeyError, TypeError):
+        return None

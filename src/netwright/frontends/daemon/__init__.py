@@ -1,0 +1,9 @@
+"""The daemon: keeps committed stacks true, and serves the API. What it decides by is in `netwright.keeping`.
+
+service.py     the process: one a host; signals, systemd
+keeper.py      notices in, repairs out
+workshop.py    the threads in which the engine works
+server.py      HTTP over a unix socket
+access.py      who may use it
+openapi.py     its description
+"""

@@ -1,0 +1,255 @@
+"""Notices in, repairs out.
+
+A notice only says when to look. What is wrong is what a plan of the committed file finds, and its being empty is what keeps the daemon's
+own changes from making it look for ever.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from netwright.engine.outcome import Outcome
+from netwright.errors import Busy, NetwrightError
+from netwright.frontends.daemon.workshop import Workshop
+from netwright.keeping.interest import Interest, clause, concerns, interest_of
+from netwright.keeping.schedule import Schedule
+from netwright.keeping.suspects import suspects
+from netwright.model.event import Event, What
+from netwright.model.notice import Kind, Notice
+from netwright.planning.sentence import sentence
+from netwright.ports import Listener, Log
+from netwright.wiring import open_listener, open_store
+
+EVERY = 60.0
+"""Seconds between two looks at everything: for what nobody tells (iptables-legacy, files below /etc/netns, most sysctls)."""
+GRACE = 30.0
+"""Seconds for an engine that was there to come back, before what needs it is looked at without it."""
+BUSY = 0.2
+"""Seconds before a look is tried again while another Netwright is at work; its end is noticed, too."""
+REMEMBERED = 50
+"""Notices of a stack that are kept for the question who did it."""
+
+Told = Callable[[str], None]
+
+
+class Keeper:
+    """Keeps every committed stack true until `run` is cancelled."""
+
+    def __init__(self, workshop: Workshop, log: Log, state_folder: str, told: Told) -> None:
+        self._workshop = workshop
+        self._log = log
+        self._folder = state_folder
+        self._told = told
+        self._schedule = Schedule()
+        self._interests: dict[str, Interest] = {}
+        self._digests: dict[str, str] = {}
+        self._deadline: float | None = None
+        """Of the first trial, seconds since the epoch."""
+        self._recent: dict[str, deque[Notice]] = {}
+        self._waiting: dict[str, tuple[str, ...]] = {}
+        self._troubles: dict[str, str] = {}
+        self._stirred = asyncio.Event()
+        self._stale = True
+        """Commits may have changed."""
+        self._docker: bool | None = None
+        self._next_look = time.monotonic() + EVERY
+        self._listener: Listener | None = None
+
+    async def run(self, ready: Callable[[], None]) -> None:
+        """`ready` is called when every stack has been looked at once."""
+        loop = asyncio.get_running_loop()
+
+        def hear(notices: Sequence[Notice]) -> None:
+            # A notice that comes as the loop ends is for nobody.
+            with suppress(RuntimeError):
+                loop.call_soon_threadsafe(self._hear, notices)
+
+        self._listener = open_listener(hear, folder=self._folder)
+        self._event(Event(at=time.time(), what=What.STARTED))
+        try:
+            await self._expire()
+            await self._turn("the daemon has started")
+            ready()
+            while True:
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._stirred.wait(), self._pause())
+                self._stirred.clear()
+                await self._turn("it was committed")
+        finally:
+            await asyncio.to_thread(self._listener.close)
+            self._event(Event(at=time.time(), what=What.STOPPED))
+
+    def look_again(self, reason: str) -> None:
+        """At everything, soon."""
+        now = time.monotonic()
+        for stack in self._digests:
+            self._schedule.wake(stack, reason, now)
+            self._schedule.hurry(stack)
+        self._stale = True
+        self._stirred.set()
+
+    def _hear(self, notices: Sequence[Notice]) -> None:
+        now = time.monotonic()
+        for notice in notices:
+            if notice.kind is Kind.STATE:
+                self._stale = True
+            if notice.kind is Kind.ENGINE:
+                self._hear_engine(there=not notice.gone, now=now)
+            for stack, interest in self._interests.items():
+                if concerns(interest, notice):
+                    self._schedule.wake(stack, clause(notice), now)
+                    self._recent.setdefault(stack, deque(maxlen=REMEMBERED)).append(notice)
+        self._stirred.set()
+
+    def _hear_engine(self, *, there: bool, now: float) -> None:
+        if there != self._docker:
+            words = "The Docker Engine is there." if there else "The Docker Engine is away."
+            self._event(Event(at=time.time(), what=What.DOCKER, message=words))
+        for stack, interest in self._interests.items():
+            if there:
+                self._schedule.hurry(stack)
+            elif self._docker and interest.docker:
+                self._schedule.hold(stack, now + GRACE)
+        self._docker = there
+
+    def _pause(self) -> float:
+        """Seconds until something is due."""
+        due = min(self._schedule.next() or self._next_look, self._next_look) - time.monotonic()
+        if self._deadline is not None:
+            due = min(due, self._deadline - time.time())
+        return max(due, 0.0)
+
+    async def _turn(self, reason: str) -> None:
+        """Do all that is due."""
+        if self._stale:
+            self._stale = False
+            await self._refresh(reason)
+        if self._deadline is not None and time.time() >= self._deadline:
+            await self._expire()
+        now = time.monotonic()
+        if now >= self._next_look:
+            self._next_look = now + EVERY
+            for stack in self._digests:
+                self._schedule.wake(stack, "the look of every minute", now)
+        touched = [stack for stack in self._schedule.due(now) if await self._keep(stack)]
+        touched += [stack for stack in self._digests if stack not in self._interests and stack not in touched]
+        if touched:
+            await self._learn(touched)
+
+    async def _refresh(self, reason: str) -> None:
+        """Which stacks there are, and what has changed about them."""
+        digests, self._deadline = await asyncio.to_thread(self._read)
+        now = time.monotonic()
+        for stack in self._digests.keys() - digests.keys():
+            for known in (self._interests, self._recent, self._waiting, self._troubles):
+                known.pop(stack, None)
+            self._schedule.forget(stack)
+        for stack, digest in digests.items():
+            if self._digests.get(stack) != digest:
+                self._schedule.forget(stack)
+                self._interests.pop(stack, None)
+                self._schedule.wake(stack, reason, now - 1.0)
+        self._digests = digests
+
+    def _read(self) -> tuple[dict[str, str], float | None]:
+        store = open_store(self._folder)
+        try:
+            deadlines = [trial.deadline for trial in store.trials().values()]
+            return {stack: commit.digest for stack, commit in store.commits().items()}, min(deadlines, default=None)
+        finally:
+            store.close()
+
+    async def _keep(self, stack: str) -> bool:
+        """Look at one stack and put right what is wrong. True: it may be another now."""
+        reasons = self._schedule.take(stack)
+        began = time.monotonic()
+        try:
+            outcome = await self._workshop.change(lambda engine: engine.keep(stack, wait=False))
+        except Busy:
+            for reason in reasons:
+                self._schedule.wake(stack, reason, time.monotonic() + BUSY)
+            return False
+        except NetwrightError as error:
+            self._failed(stack, reasons, error)
+            return False
+        if outcome is None:
+            return False
+        for recovered in outcome.recovered:
+            self._event(Event(at=time.time(), what=What.RECOVERED, stack=recovered))
+        self._troubles.pop(stack, None)
+        if outcome.plan:
+            self._repaired(stack, reasons, outcome, time.monotonic() - began)
+        else:
+            self._schedule.kept(stack)
+            self._recent.pop(stack, None)
+        if outcome.plan.waiting != self._waiting.get(stack, ()):
+            self._waiting[stack] = outcome.plan.waiting
+            if outcome.plan.waiting:
+                self._event(Event(at=time.time(), what=What.WAITING, stack=stack, message="; ".join(outcome.plan.waiting)))
+            return True
+        return bool(outcome.plan)
+
+    def _repaired(self, stack: str, reasons: tuple[str, ...], outcome: Outcome, seconds: float) -> None:
+        done = tuple(sentence(operation) for operation in outcome.plan.operations)
+        pause = self._schedule.repaired(stack, done, time.monotonic())
+        who = suspects(outcome.plan.operations, self._recent.pop(stack, ()), _running()) if pause is not None else ()
+        self._event(Event(at=time.time(), what=What.REPAIRED, stack=stack, why=reasons, done=done, seconds=seconds))
+        if pause is not None:
+            words = "The same repair was needed again and again."
+            self._event(Event(at=time.time(), what=What.FIGHT, stack=stack, message=words, suspects=who, again_in=pause))
+
+    def _failed(self, stack: str, reasons: tuple[str, ...], error: NetwrightError) -> None:
+        pause = self._schedule.failed(stack, time.monotonic())
+        if self._troubles.get(stack) == str(error):
+            return
+        self._troubles[stack] = str(error)
+        self._event(Event(at=time.time(), what=What.FAILED, stack=stack, why=reasons, message=str(error), again_in=pause))
+
+    async def _expire(self) -> None:
+        self._deadline = None
+        self._stale = True
+        try:
+            expired = await self._workshop.change(lambda engine: engine.expire_trials())
+        except NetwrightError as error:
+            self._event(Event(at=time.time(), what=What.FAILED, message=str(error)))
+            return
+        for stack in expired:
+            self._event(Event(at=time.time(), what=What.EXPIRED, stack=stack))
+
+    async def _learn(self, stacks: Sequence[str]) -> None:
+        """What these care about, and where that is now. A stack that cannot be looked at keeps what is known of it."""
+        assert self._listener is not None
+        try:
+            seen = await self._workshop.look(lambda engine: [one for stack in stacks for one in engine.status(stack, lenient=True)])
+            for status in seen:
+                if status.trouble is None or status.name not in self._interests:
+                    self._interests[status.name] = interest_of(status)
+            places = {ref for interest in self._interests.values() for ref in interest.namespaces}
+            docker = any(interest.docker for interest in self._interests.values())
+            await asyncio.to_thread(self._listener.follow, places, docker=docker)
+        except NetwrightError as error:
+            self._told(f"Cannot listen: {error}")
+
+    def _event(self, event: Event) -> None:
+        from netwright.report.event_text import event_text
+
+        self._told(event_text(event))
+        try:
+            self._log.add(event)
+        except NetwrightError as error:
+            self._told(str(error))
+
+
+def _running() -> list[str]:
+    """The names of all processes (proc(5): comm)."""
+    names = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with suppress(OSError):
+                names.append((entry / "comm").read_text(encoding="utf-8", errors="replace").rstrip("\n"))
+    return names

@@ -1,0 +1,251 @@
+"""The API: HTTP/1.1 over a unix socket. Each request does what the command of its name does, and answers with what that prints:
+the JSON document of `--json`, or its words where the request accepts `text/plain`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+
+from netwright.api import Engine
+from netwright.errors import Busy, InvalidValue, Missing, NetwrightError, Refused, SpecError
+from netwright.frontends.daemon.access import allowed, peer_of
+from netwright.frontends.daemon.openapi import openapi_document
+from netwright.frontends.daemon.workshop import Workshop
+from netwright.model.event import Event, event_document
+from netwright.model.names import parse_stack_name
+from netwright.planning.document import plan_document
+from netwright.planning.text import plan_text
+from netwright.ports import Log
+from netwright.report.documents import (
+    apply_document,
+    confirm_document,
+    error_document,
+    plain_error_document,
+    recover_document,
+    status_document,
+)
+from netwright.report.event_text import event_line
+from netwright.report.exit_status import FAILED, exit_status
+from netwright.report.standing import standing_of
+from netwright.report.status_text import NO_STACKS, status_text
+from netwright.spec.load import parse
+
+MOST_BYTES = 64 << 20
+"""Of a request: a file of a thousand namespaces has 0.1 MB."""
+TOO_LATE = "if its time has passed it was rolled back: netwright status tells how the host stands"
+FOLLOW_SECONDS = 0.1
+"""Between two looks whether the log has grown."""
+STATUSES: tuple[tuple[type[NetwrightError], int], ...] = (
+    (SpecError, 422),
+    (InvalidValue, 422),
+    (Refused, 409),
+    (Busy, 423),
+    (Missing, 503),
+)
+"""HTTP's for an error; 500 for all others."""
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class Server:
+    """Belongs to the event loop that it was started in. `group`: the number of the group whose members may use it; None: root alone."""
+
+    def __init__(self, workshop: Workshop, log: Log, path: str, group: int | None) -> None:
+        self._workshop = workshop
+        self._log = log
+        self._path = Path(path)
+        self._group = group
+        self._runner: web.AppRunner | None = None
+
+    async def start(self) -> None:
+        """Listen. A socket that an earlier daemon left is replaced. Raises Refused where there can be none."""
+        application = web.Application(client_max_size=MOST_BYTES, middlewares=[self._guarded])
+        application.add_routes(
+            [
+                web.get("/openapi.json", self._openapi),
+                web.get("/v1/status", self._status),
+                web.get("/v1/status/{stack}", self._status),
+                web.post("/v1/plan", self._plan),
+                web.post("/v1/apply", self._apply),
+                web.post("/v1/destroy", self._destroy),
+                web.post("/v1/confirm", self._confirm),
+                web.post("/v1/recover", self._recover),
+                web.get("/v1/events", self._events),
+            ]
+        )
+        # Whoever follows events is not waited for.
+        self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=1.0, handler_cancellation=True)
+        await self._runner.setup()
+        try:
+            await web.SockSite(self._runner, self._listen()).start()
+        except OSError as error:
+            raise Refused(f"The API's socket {self._path} cannot be made: {error.strerror}.") from error
+
+    async def stop(self) -> None:
+        """Answer what was asked, and close."""
+        if self._runner is not None:
+            await self._runner.cleanup()
+            with suppress(FileNotFoundError):
+                self._path.unlink()
+
+    def _listen(self) -> socket.socket:
+        self._path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+        with suppress(FileNotFoundError):
+            self._path.unlink()
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
+        before = os.umask(0o177)
+        try:
+            sock.bind(str(self._path))
+        finally:
+            os.umask(before)
+        if self._group is not None:
+            os.chown(self._path, -1, self._group)
+            self._path.chmod(0o660)
+        return sock
+
+    @web.middleware
+    async def _guarded(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        try:
+            assert request.transport is not None
+            peer = peer_of(request.transport.get_extra_info("socket"))
+            if not allowed(peer, self._group):
+                words = f"The user with the number {peer.uid} may not use this socket: root and the members of its group may."
+                return _json(plain_error_document("Refused", words, "usermod -aG netwright USER, then log in anew", FAILED), 403)
+            return await handler(request)
+        except NetwrightError as error:
+            status = next((number for kind, number in STATUSES if isinstance(error, kind)), 500)
+            return _json(error_document(error, exit_status(error)), status)
+        except web.HTTPException as error:
+            return _json(
+                plain_error_document("Usage", f"{request.method} {request.path}: {error.reason}.", "see /openapi.json", 2), error.status
+            )
+
+    async def _openapi(self, _request: web.Request) -> web.Response:
+        return _json(openapi_document())
+
+    async def _status(self, request: web.Request) -> web.Response:
+        name = request.match_info.get("stack")
+        found = await self._workshop.look(lambda engine: engine.status(name))
+        if name is not None and not found:
+            return _json(plain_error_document("Refused", f"There is no stack {name} on this host.", None, FAILED), 404)
+        seen = [(one, standing_of(one)) for one in found]
+        return _answer(request, lambda: status_document(seen), lambda: status_text(seen) or f"{NO_STACKS}\n")
+
+    async def _plan(self, request: web.Request) -> web.Response:
+        body = await _body(request, "text", text=str, source=str, full=bool)
+        document = parse(body["text"], body.get("source", "<request>"))
+        made = await self._workshop.look(lambda engine: engine.plan(document))
+        return _answer(request, lambda: plan_document(made), lambda: plan_text(made, full=body.get("full", False)))
+
+    async def _apply(self, request: web.Request) -> web.Response:
+        body = await _body(request, "text", text=str, source=str, confirm=(int, float, type(None)), wait=bool)
+        document = parse(body["text"], body.get("source", "<request>"))
+        seconds, wait = body.get("confirm"), body.get("wait", True)
+        outcome = await self._workshop.change(lambda engine: engine.apply(document, wait=wait, confirm_seconds=seconds))
+        name = document.spec.name
+        return _answer(request, lambda: apply_document(name, outcome), lambda: plan_text(outcome.plan))
+
+    async def _destroy(self, request: web.Request) -> web.Response:
+        body = await _body(request, "stack", stack=str, wait=bool)
+        name, wait = parse_stack_name(body["stack"]), body.get("wait", True)
+        outcome = await self._workshop.change(lambda engine: engine.destroy(name, wait=wait))
+        nothing = f"{name}: nothing of it was here.\n"
+        return _answer(request, lambda: apply_document(name, outcome), lambda: plan_text(outcome.plan) if outcome.plan else nothing)
+
+    async def _confirm(self, request: web.Request) -> web.Response:
+        body = await _body(request, None, stack=str)
+        name = parse_stack_name(body["stack"]) if "stack" in body else None
+        confirmed = await self._workshop.change(lambda engine: _confirm(engine, name))
+        if not confirmed:
+            raise Refused(f"There is no change{f' of {name}' if name else ''} that waits to be confirmed.", hint=TOO_LATE)
+        return _answer(request, lambda: confirm_document(confirmed), lambda: "".join(f"{one}: confirmed, it stays.\n" for one in confirmed))
+
+    async def _recover(self, request: web.Request) -> web.Response:
+        recovered = await self._workshop.change(lambda engine: engine.recover())
+        expired = await self._workshop.change(lambda engine: engine.expire_trials())
+        words = [f"{name}: brought back to the last committed state.\n" for name in recovered]
+        words += [f"{name}: was not confirmed in time, and was rolled back.\n" for name in expired]
+        return _answer(
+            request,
+            lambda: recover_document(recovered, expired),
+            lambda: "".join(words) or "Nothing to recover: no run was cut short.\n",
+        )
+
+    async def _events(self, request: web.Request) -> web.StreamResponse:
+        """A document on each line; with `follow` without end."""
+        stack = request.query.get("stack")
+        plain = _wants_words(request)
+        response = web.StreamResponse()
+        response.content_type = "text/plain" if plain else "application/x-ndjson"
+        response.charset = "utf-8"
+        follow = request.query.get("follow") in {"1", "true"}
+        # Begun before what is kept is read, so that nothing falls between the two.
+        added = self._added(stack) if follow else None
+        first = None if added is None else await anext(added)
+        assert first is None
+        kept = self._log.read(stack)
+        await response.prepare(request)
+        for event in kept:
+            await response.write(_line(event, plain=plain))
+        if added is not None:
+            async for new in added:
+                if new is not None and new not in kept:
+                    await response.write(_line(new, plain=plain))
+        await response.write_eof()
+        return response
+
+    async def _added(self, stack: str | None) -> AsyncIterator[Event | None]:
+        for event in self._log.follow(stack):
+            if event is None:
+                yield None
+                await asyncio.sleep(FOLLOW_SECONDS)
+            else:
+                yield event
+
+
+def _confirm(engine: Engine, name: str | None) -> list[str]:
+    names = [one.name for one in engine.status() if one.confirm_before is not None] if name is None else [name]
+    return [one for one in names if engine.confirm(one)]
+
+
+async def _body(request: web.Request, needed: str | None, **keys: type | tuple[type, ...]) -> dict[str, Any]:
+    """The request's JSON object. Raises InvalidValue."""
+    try:
+        body = json.loads(await request.read() or b"{}")
+    except ValueError as error:
+        raise InvalidValue(f"the request is no JSON: {error}") from None
+    if not isinstance(body, dict):
+        raise InvalidValue("the request is no JSON object")
+    for key, value in body.items():
+        if key not in keys:
+            raise InvalidValue(f"{key}: there is no such key; there are {', '.join(keys)}")
+        if not isinstance(value, keys[key]) or (isinstance(value, bool) and keys[key] is not bool):
+            raise InvalidValue(f"{key}: is of the wrong type")
+    if needed is not None and needed not in body:
+        raise InvalidValue(f"{needed}: is missing")
+    return body
+
+
+def _wants_words(request: web.Request) -> bool:
+    return "text/plain" in request.headers.get("Accept", "")
+
+
+def _answer(request: web.Request, document: Callable[[], dict[str, Any]], words: Callable[[], str]) -> web.Response:
+    return web.Response(text=words()) if _wants_words(request) else _json(document())
+
+
+def _json(document: dict[str, Any], status: int = 200) -> web.Response:
+    return web.Response(text=json.dumps(document, indent=2, ensure_ascii=False) + "\n", status=status, content_type="application/json")
+
+
+def _line(event: Event, *, plain: bool) -> bytes:
+    return (event_line(event) if plain else json.dumps(event_document(event), ensure_ascii=False) + "\n").encode()

@@ -1,0 +1,100 @@
+"""The daemon as a process: one a host (a state folder), in the foreground, until SIGTERM or Ctrl-C. SIGHUP: look at everything again."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from netwright.errors import Busy
+from netwright.frontends.daemon.access import group_id
+from netwright.frontends.daemon.keeper import Keeper
+from netwright.frontends.daemon.server import Server
+from netwright.frontends.daemon.workshop import Workshop
+from netwright.wiring import open_log, state_folder
+
+Told = Callable[[str], None]
+
+
+def run(*, socket_path: str, group: str, told: Told) -> None:
+    """Serve until told to stop. `told`: hears sentences for the journal. Raises Busy where it runs already, and NetwrightError."""
+    folder = state_folder()
+    number = group_id(group)
+    with alone(folder):
+        asyncio.run(_serve(folder, socket_path, number, told))
+
+
+@contextmanager
+def alone(folder: str) -> Iterator[None]:
+    """Two daemons would repair each other's repairs. The kernel drops the lock with its holder. Raises Busy."""
+    Path(folder).mkdir(mode=0o700, parents=True, exist_ok=True)
+    lock = os.open(f"{folder}/daemon.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Busy("The daemon runs already, in another process.", hint="stop that one first: systemctl stop netwright") from None
+        yield
+    finally:
+        os.close(lock)
+
+
+async def _serve(folder: str, socket_path: str, group: int | None, told: Told) -> None:
+    workshop = Workshop(folder)
+    log = open_log(folder)
+    keeper = Keeper(workshop, log, folder, told)
+    server = Server(workshop, log, socket_path, group)
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+
+    def look_again() -> None:
+        notify("RELOADING=1")
+        keeper.look_again("SIGHUP")
+        notify("READY=1")
+
+    loop.add_signal_handler(signal.SIGHUP, look_again)
+    try:
+        await server.start()
+        told(f"Serving the API on {socket_path}.")
+        keeping = asyncio.create_task(keeper.run(lambda: notify("READY=1")))
+        watched = asyncio.create_task(_watchdog())
+        stopped = asyncio.create_task(stop.wait())
+        await asyncio.wait({keeping, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        notify("STOPPING=1")
+        for task in (watched, stopped):
+            task.cancel()
+        if keeping.done():
+            # It never ends by itself: what it raises is the reason.
+            keeping.result()
+        keeping.cancel()
+        with suppress(asyncio.CancelledError):
+            await keeping
+    finally:
+        await server.stop()
+        await asyncio.to_thread(workshop.close)
+
+
+async def _watchdog() -> None:
+    """systemd restarts a service that is silent for so long (sd_watchdog_enabled(3))."""
+    microseconds = os.environ.get("WATCHDOG_USEC", "")
+    if not microseconds.isdigit() or os.environ.get("WATCHDOG_PID") not in {None, str(os.getpid())}:
+        return
+    while True:
+        notify("WATCHDOG=1")
+        await asyncio.sleep(int(microseconds) / 2e6)
+
+
+def notify(state: str) -> None:
+    """sd_notify(3): nothing where nobody listens."""
+    address = os.environ.get("NOTIFY_SOCKET")
+    if not address:
+        return
+    with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as listener:
+        listener.sendto(state.encode(), "\0" + address[1:] if address.startswith("@") else address)

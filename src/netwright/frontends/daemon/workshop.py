@@ -1,0 +1,44 @@
+"""Where the engine works: changes one after the other in one thread, looks in another. Each opens an engine of its own.
+
+An engine is opened for one job and closed after it: what it keeps open in a namespace would keep a deleted one alive.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from netwright.api import Engine, open_engine
+
+T = TypeVar("T")
+
+
+class Workshop:
+    """Belongs to the event loop that asks."""
+
+    def __init__(self, state_folder: str) -> None:
+        self._folder = state_folder
+        self._changes = ThreadPoolExecutor(max_workers=1, thread_name_prefix="netwright-change")
+        self._looks = ThreadPoolExecutor(max_workers=1, thread_name_prefix="netwright-look")
+
+    async def change(self, job: Callable[[Engine], T]) -> T:
+        """Raises what the engine raises."""
+        return await self._run(self._changes, job)
+
+    async def look(self, job: Callable[[Engine], T]) -> T:
+        """Does not wait for a change that is being made. Raises what the engine raises."""
+        return await self._run(self._looks, job)
+
+    def close(self) -> None:
+        """Returns when what was begun is done."""
+        self._changes.shutdown()
+        self._looks.shutdown()
+
+    async def _run(self, pool: ThreadPoolExecutor, job: Callable[[Engine], T]) -> T:
+        def work() -> T:
+            with open_engine(state_folder=self._folder) as engine:
+                return job(engine)
+
+        return await asyncio.get_running_loop().run_in_executor(pool, work)
