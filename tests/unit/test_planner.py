@@ -216,3 +216,32 @@ def test_a_route_of_the_host_is_ours_to_remove_only_if_we_put_it_there() -> None
     of_another_stack = Route(to="203.0.113.0/24", via="192.0.2.9", dev="eth0")
     observed = state(host(link("eth0"), routes=frozenset({ours, of_another_stack})))
     assert planned(without, observed, before=text).operations == (RemoveRoute(netns=HOST, route=ours, why="in the file no more"),)
+
+
+def test_the_same_host_makes_the_same_plan_in_whatever_order_it_was_looked_at() -> None:
+    ends = "".join(f"  n{number}: {{interfaces: {{eth0: {{network: lan}}}}}}\n" for number in range(8))
+    full = LAB + ends
+    there = after(full)
+    backwards = State(
+        namespaces={ref: there.namespaces[ref] for ref in reversed(there.namespaces)}, files=dict(reversed(list(there.files.items())))
+    )
+    assert planned(LAB, there, before=full).operations == planned(LAB, backwards, before=full).operations
+
+
+def test_thousands_of_routes_are_compared_in_a_moment() -> None:
+    routes = "".join(f"    - {{to: 198.18.{number // 250}.{number % 250}/32, via: 10.5.0.1}}\n" for number in range(3000))
+    text = LAB.replace("  a: {interfaces: {eth0: {network: lan, port: a7}}}\n", "  a:\n    interfaces: {eth0: {network: lan, port: a7}}\n")
+    text += "    routes:\n" + routes
+    calls = 0
+    key = Route.key
+
+    def counted(self: Route) -> object:
+        nonlocal calls
+        calls += 1
+        return key.__get__(self)
+
+    there = after(text)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Route, "key", property(counted))
+        assert planned(text, there, before=text).operations == ()
+    assert calls < 100_000

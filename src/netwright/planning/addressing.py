@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from netwright.model.address import DEFAULT4, DEFAULT6, family, network_of
@@ -78,14 +78,19 @@ def _routes(
     wanted: Namespace, observed: Namespace, earlier: Namespace, links: LinkPlan, shaken: set[tuple[str, int]], draft: Draft
 ) -> list[AnyOperation]:
     ref = wanted.ref
-    alive = [r for r in observed.routes if r.dev is None or not _gone(LinkKey(ref, r.dev), links)]
+    destinations = {route.to for route in wanted.routes}
+    # A host may have a hundred thousand routes that are none of our business.
+    near = (r for r in observed.routes if r.protocol == PROTOCOL or r.to in destinations)
+    alive = sorted((r for r in near if r.dev is None or not _gone(LinkKey(ref, r.dev), links)), key=_route_order)
+    there = _Routes(alive)
+    ours = _ours(wanted, earlier)
     operations: list[AnyOperation] = []
     kept: set[Route] = set()
     for route in sorted(wanted.routes, key=_route_order):
-        have = next((r for r in alive if _same(route, r)), None)
+        have = there.same(route)
         if have is None:
-            rival = _rival(route, alive, wanted)
-            if rival is not None and not _ours(rival, wanted, earlier):
+            rival = there.rival(route, wanted)
+            if rival is not None and not ours(rival):
                 way_out = (
                     f"if nobody needs it, take it away: {ip_commands.route(ref, 'delete', rival)}"
                     if wanted.owner is not None
@@ -110,7 +115,7 @@ def _routes(
                 RemoveRoute(netns=ref, route=have, why="goes when an address goes"),
                 AddRoute(netns=ref, route=have, why="goes when an address goes"),
             ]
-    unwanted = [r for r in alive if r not in kept and _ours(r, wanted, earlier)]
+    unwanted = [r for r in alive if r not in kept and ours(r)]
     draft.add(
         Step.WITHDRAW,
         *(RemoveRoute(netns=ref, route=r, why="in the file no more") for r in sorted(unwanted, key=_route_order, reverse=True)),
@@ -127,25 +132,44 @@ def _route_order(route: Route) -> tuple[bool, str, str, int, str, int, str]:
     return (route.via is not None, route.to, route.via or "", route.table, route.dev or "", route.metric or 0, route.kind)
 
 
-def _same(want: Route, have: Route) -> bool:
-    return want.key == have.key if want.dev is not None else want.key == replace(have, dev=None).key
+def _anywhere(route: Route) -> object:
+    """What makes it this route, whichever interface it leads through."""
+    return replace(route, dev=None).key
 
 
-def _rival(route: Route, alive: list[Route], wanted: Namespace) -> Route | None:
-    """A route that stands where this one shall: the kernel keeps one for each destination, metric and table."""
-    default = 1024 if family(route.to) == 6 else 0
-    others = [r for r in alive if (r.to, r.table, r.metric or default) == (route.to, route.table, route.metric or default)]
-    return next((r for r in others if not any(_same(w, r) for w in wanted.routes)), None)
+class _Routes:
+    """Observed routes, to be found by what is wanted."""
+
+    def __init__(self, routes: Iterable[Route]) -> None:
+        self._exact: dict[object, Route] = {}
+        self._loose: dict[object, Route] = {}
+        self._at: dict[tuple[str, int, int], list[Route]] = {}
+        for route in routes:
+            self._exact.setdefault(route.key, route)
+            self._loose.setdefault(_anywhere(route), route)
+            self._at.setdefault(_place(route), []).append(route)
+
+    def same(self, want: Route) -> Route | None:
+        """An interface that the file does not name is the kernel's choice."""
+        return self._exact.get(want.key) if want.dev is not None else self._loose.get(want.key)
+
+    def rival(self, want: Route, wanted: Namespace) -> Route | None:
+        """A route that stands where this one shall: the kernel keeps one for each destination, metric and table."""
+        beside = [w for w in wanted.routes if _place(w) == _place(want)] if _place(want) in self._at else []
+        return next((r for r in self._at.get(_place(want), ()) if all(self.same(w) != r for w in beside)), None)
 
 
-def _ours(route: Route, wanted: Namespace, earlier: Namespace) -> bool:
+def _place(route: Route) -> tuple[str, int, int]:
+    return (route.to, route.table, route.metric or (1024 if family(route.to) == 6 else 0))
+
+
+def _ours(wanted: Namespace, earlier: Namespace) -> Callable[[Route], bool]:
     """In a namespace that we made every route with our protocol number is ours; elsewhere only what we are known to have put there."""
-    if route.protocol != PROTOCOL:
-        return False
-    owner = wanted.owner or earlier.owner
-    if wanted.ref.kind is NetnsKind.NAMED and owner is not None:
-        return True
-    return any(_same(e, route) for e in earlier.routes)
+    if wanted.ref.kind is NetnsKind.NAMED and (wanted.owner or earlier.owner) is not None:
+        return lambda route: route.protocol == PROTOCOL
+    exact = {route.key for route in earlier.routes if route.dev is not None}
+    loose = {route.key for route in earlier.routes if route.dev is None}
+    return lambda route: route.protocol == PROTOCOL and (route.key in exact or _anywhere(route) in loose)
 
 
 def _changed(want: Route, have: Route) -> str | None:

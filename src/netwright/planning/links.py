@@ -208,12 +208,15 @@ def _loan(key: LinkKey, origin: LinkKey, source: Namespace, have: Link) -> NicLo
         group=seen.group,
         addrgenmode=seen.addrgenmode,
         addresses=tuple(
-            sorted((a for a in source.addresses if a.dev == origin.name and not _by_itself(a, have, seen)), key=lambda a: a.cidr)
+            sorted(
+                (a for a in source.addresses if a.dev == origin.name and not _by_itself(a, have, seen)),
+                key=lambda a: (a.cidr, a.peer or ""),
+            )
         ),
         routes=tuple(
             sorted(
                 (r for r in source.routes if r.dev == origin.name and r.protocol not in KERNEL_PROTOCOLS),
-                key=lambda r: (r.via or "", r.to, r.table),
+                key=lambda r: (r.via or "", r.to, r.table, r.metric or 0, r.kind),
             )
         ),
     )
