@@ -9,6 +9,7 @@ import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from netwright.errors import BackendError
 from netwright.model.event import Event, event_document, read_event
@@ -48,41 +49,50 @@ class EventLog:
 
     def follow(self, stack: str | None = None) -> Iterator[Event | None]:
         """What is added from now on; None where there is nothing more at the moment (then the caller waits a little)."""
-        inode, offset = self._place()
+        file = self._open()
+        if file is not None:
+            file.seek(0, os.SEEK_END)
         rest = b""
-        while True:
-            current, size = self._place()
-            if current != inode:
-                # What was written to the old file since the last look.
-                rest, events = _whole(rest + self._tail(self._older, offset))
-                yield from (event for event in events if stack in (None, event.stack))
-                inode, offset, rest = current, 0, b""
-            if size > offset:
-                data = self._tail(self._file, offset)
-                offset += len(data)
-                rest, events = _whole(rest + data)
-                yield from (event for event in events if stack in (None, event.stack))
-            yield None
-
-    def _place(self) -> tuple[int, int]:
         try:
-            found = self._file.stat()
+            while True:
+                turned = self._turned(file)
+                if file is not None:
+                    # After it was asked whether the file has been turned over: then nothing more is added to it.
+                    rest, events = _whole(rest + file.read())
+                    yield from (event for event in events if stack in (None, event.stack))
+                if turned:
+                    if file is not None:
+                        file.close()
+                    file, rest = self._open(), b""
+                    continue
+                yield None
+        finally:
+            if file is not None:
+                file.close()
+
+    def _open(self) -> BinaryIO | None:
+        try:
+            return self._file.open("rb")
         except FileNotFoundError:
-            return 0, 0
+            return None
         except OSError as error:
             raise self._unreadable(error) from error
-        return found.st_ino, found.st_size
+
+    def _turned(self, file: BinaryIO | None) -> bool:
+        """Whether there is another file under the name. One that is open keeps its number to itself."""
+        try:
+            now = self._file.stat().st_ino
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            raise self._unreadable(error) from error
+        return file is None or os.fstat(file.fileno()).st_ino != now
 
     def _lines(self, path: Path) -> list[bytes]:
-        return self._tail(path, 0).splitlines()
-
-    def _tail(self, path: Path, offset: int) -> bytes:
         try:
-            with path.open("rb") as file:
-                file.seek(offset)
-                return file.read()
+            return path.read_bytes().splitlines()
         except FileNotFoundError:
-            return b""
+            return []
         except OSError as error:
             raise self._unreadable(error) from error
 

@@ -18,7 +18,7 @@ FIGHTS = ((5, 10.0), (30, 600.0))
 FIRST_PAUSE = 1.0
 LONGEST_PAUSE = 300.0
 """Seconds between repairs in a fight: doubled each time."""
-CALM = 10.0
+CALM = 60.0
 """A fight is over when the repair has held for twice the pause, and so much longer."""
 LONGEST_RETRY = 60.0
 """Seconds between attempts that fail: from one, doubled each time."""
