@@ -6,13 +6,13 @@ written down before its first operation; so after a crash the next run (or `reco
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Mapping
 from dataclasses import replace
 from types import TracebackType
 from typing import NoReturn, Self
 
+from netwright.engine.commitment import commit, settle
 from netwright.engine.failure import hint_for, reason_of
 from netwright.engine.interruption import sigterm_interrupts, undisturbed
 from netwright.engine.outcome import Outcome, Progress, StackStatus
@@ -74,10 +74,10 @@ class Engine:
         """
         with self._store.lock(wait=wait, waiting=self._progress.note):
             recovered = self._tidy()
-            commit = self._store.commits().get(stack)
-            if commit is None:
+            committed = self._store.commits().get(stack)
+            if committed is None:
                 return None
-            return self._change(stack, parse(commit.spec, commit.source), recovered=recovered, confirm_seconds=None, lenient=True)
+            return self._change(stack, parse(committed.spec, committed.source), recovered=recovered, confirm_seconds=None, lenient=True)
 
     def destroy(self, stack: str, *, wait: bool = True) -> Outcome:
         """Remove all that the stack owns and give back what it borrowed. Nothing there is a success. Raises as `apply`.
@@ -136,7 +136,7 @@ class Engine:
         self._progress.phase("observing")
         drawn = draw(self._world, self._store, stack, document, journal=cut_off, leases=leases, lenient=lenient)
         if not drawn.plan:
-            self._commit(stack, document, drawn, changed=cut_off is not None, lenient=lenient)
+            commit(self._store, stack, document, drawn, changed=cut_off is not None, lenient=lenient)
             return Outcome(plan=drawn.plan, seconds=time.monotonic() - started, recovered=recovered)
         journal = drawn.journal(document, cut_off, started_at=time.time())
         deadline = None
@@ -146,7 +146,7 @@ class Engine:
                 with undisturbed():
                     # Before the commit: a crash between the two goes back to what was committed.
                     deadline = self._set_trial(stack, previous, confirm_seconds) if confirm_seconds is not None else None
-                    self._commit(stack, document, drawn, changed=True, lenient=lenient)
+                    commit(self._store, stack, document, drawn, changed=True, lenient=lenient)
         except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - whatever happened, the host goes back first
             self._roll_back(stack, previous, error, journal)
         return Outcome(plan=done, seconds=time.monotonic() - started, recovered=recovered, confirm_before=deadline)
@@ -185,40 +185,6 @@ class Engine:
             hint="something else may be changing the same objects",
         )
 
-    def _commit(self, stack: str, document: Document | None, drawn: Draw, *, changed: bool, lenient: bool) -> None:
-        commit = None
-        if document is not None:
-            digest = hashlib.sha256(document.text.encode()).hexdigest()
-            before = self._store.commits().get(stack)
-            if before is not None and before.digest == digest and not changed:
-                return
-            # What is kept as it was committed is not committed anew.
-            now = before.committed_at if lenient and before is not None and before.digest == digest else time.time()
-            commit = Commit(stack=stack, spec=document.text, source=document.source, committed_at=now, digest=digest)
-        # What is left out for now keeps its address.
-        leases = {**self._store.leases(stack), **drawn.leases} if lenient else drawn.leases
-        self._settle(stack, commit, drawn, leases)
-
-    def _settle(self, stack: str, commit: Commit | None, drawn: Draw, leases: Mapping[str, str]) -> None:
-        commits = self._store.commits()
-        for heir, inherited in drawn.inherited.items():
-            # What was there before the first of them is what is there again after the last: theirs is the older loan.
-            known = {loan.identity: loan for loan in (*self._store.loans(heir).get(heir, ()), *inherited)}
-            self._store.commit(
-                heir,
-                commits[heir],
-                leases=self._store.leases(heir),
-                loans=tuple(known.values()),
-                fingerprints=self._store.fingerprints(heir),
-            )
-        self._store.commit(
-            stack,
-            commit,
-            leases=leases,
-            loans=drawn.loans_after(self._store.loans(stack).get(stack, ())),
-            fingerprints=drawn.fingerprints_after(drawn.observed),
-        )
-
     def _roll_back(self, stack: str, previous: Commit | None, error: BaseException, journal: Journal) -> NoReturn:
         """Back to what was committed. Raises ApplyFailed, or Interrupted where the user asked for it."""
         reason = reason_of(error)
@@ -247,7 +213,7 @@ class Engine:
         for left_out in drawn.spared:
             self._progress.note(f"Could not be brought back: {left_out}")
         # What waits, or is left out for now, keeps its address.
-        self._settle(stack, previous, drawn, {**self._store.leases(stack), **drawn.leases})
+        settle(self._store, stack, previous, drawn, {**self._store.leases(stack), **drawn.leases})
         trial = self._store.trials().get(stack)
         if trial is not None and previous is not None and trial.spec == previous.spec:
             # The run that was to be confirmed is the one that was taken back.

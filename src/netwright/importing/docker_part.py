@@ -7,7 +7,7 @@ from typing import Any
 
 from netwright.importing.placed import described_subnets
 from netwright.model.docker import Container, DockerNetwork, DockerState
-from netwright.resolve.network import first_host
+from netwright.spec.subnets import first_host
 
 PROJECT = "com.docker.compose.project"
 SERVICE = "com.docker.compose.service"

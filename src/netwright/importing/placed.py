@@ -10,7 +10,7 @@ from typing import Any
 from netwright.model.address import DEFAULT4, DEFAULT6, family, ip_of, network_of
 from netwright.model.route import FOREVER, KERNEL_PROTOCOLS, MAIN_TABLE, PROTOCOL, Route
 from netwright.model.state import Namespace
-from netwright.resolve.network import first_host
+from netwright.spec.subnets import first_host
 
 _RULES_FROM_BIRTH = frozenset({0, 32766, 32767})
 """The priorities of a namespace's first rules: for the tables local, main and default (ip-rule(8))."""
