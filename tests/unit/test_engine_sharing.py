@@ -197,3 +197,40 @@ def test_a_nic_whose_name_is_taken_at_home_is_not_lost(tmp_path: Path) -> None:
         world.fail_at = None
         engine.destroy("edge")
     assert visible(world) == before
+
+
+def forget_everything(folder: Path) -> None:
+    for file in folder.iterdir():
+        file.unlink()
+
+
+def without_its_settings(world: FakeWorld) -> dict[str, str | None]:
+    """The host's links and whose they say they are."""
+    return {name: link.alias for name, link in world.namespaces[HOST].links.items()}
+
+
+@pytest.mark.parametrize("again", [True, False], ids=["applied again", "destroyed at once"])
+def test_a_nic_whose_loan_was_forgotten_comes_home_without_its_mark(again: bool, tmp_path: Path) -> None:
+    world = a_host()
+    with an_engine(world, tmp_path) as engine:
+        engine.apply(parse(BORROWS.replace("wan", "eth1"), "edge.yaml"))
+    forget_everything(tmp_path)
+    with an_engine(world, tmp_path) as engine:
+        if again:
+            engine.apply(parse(BORROWS.replace("wan", "eth1"), "edge.yaml"))
+            assert engine.apply(parse(BORROWS.replace("wan", "eth1"), "edge.yaml")).plan.operations == ()
+        engine.destroy("edge")
+        assert without_its_settings(world) == {"lo": "", "eth1": ""}
+        assert engine.destroy("edge").plan.operations == ()
+
+
+def test_a_nic_that_is_at_home_with_a_mark_that_nobody_remembers_can_be_borrowed(tmp_path: Path) -> None:
+    world = a_host()
+    host = world.namespaces[HOST]
+    marked = replace(host.links["eth1"], alias="netwright-loan:edge")
+    world.namespaces[HOST] = replace(host, links={**host.links, "eth1": marked})
+    with an_engine(world, tmp_path) as engine:
+        engine.apply(parse(BORROWS, "edge.yaml"))
+        engine.destroy("edge")
+    assert without_its_settings(world) == {"lo": "", "eth1": ""}
+    assert {a.cidr for a in world.namespaces[HOST].addresses} == {"192.0.2.7/24"}

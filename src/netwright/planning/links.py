@@ -146,11 +146,13 @@ def _borrow(desired: Desired, observed: State, ref: NetnsRef, link: Link, draft:
     key = LinkKey(ref, link.name)
     lent = next((x for x in desired.nic_loans if LinkKey(x.home, x.name) == link.belongs()), None)
     at_home = lent is not None and LinkKey(lent.home, lent.name) == key
-    returning = at_home and link.borrower is None
-    if lent is None:
-        draft.loans.append(_loan(key, origin, source, have))
-    elif not returning and not any(
-        (x.netns, x.new_name, x.home, x.name) == (ref, link.name, lent.home, lent.name) for x in desired.nic_loans
+    returning = link.borrower is None
+    if lent is None and not returning:
+        draft.loans.append(_loan(key, origin, link.belongs() or origin, source, have))
+    elif (
+        lent is not None
+        and not returning
+        and not any((x.netns, x.new_name, x.home, x.name) == (ref, link.name, lent.home, lent.name) for x in desired.nic_loans)
     ):
         draft.loans.append(replace(lent, netns=ref, new_name=link.name))
     if origin != key:
@@ -191,11 +193,13 @@ def _move(moves: dict[LinkKey, MoveLink], step: Step, draft: Draft) -> None:
             draft.add(step, waiting.pop(origin))
 
 
-def _loan(key: LinkKey, origin: LinkKey, source: Namespace, have: Link) -> NicLoan:
+def _loan(key: LinkKey, origin: LinkKey, home: LinkKey, source: Namespace, have: Link) -> NicLoan:
     seen = source.seen[origin.name]
+    # Of one that is away already, for a reason that is forgotten, only itself is known.
+    before = source if origin.netns == home.netns else Namespace(ref=home.netns)
     return NicLoan(
-        home=origin.netns,
-        name=origin.name,
+        home=home.netns,
+        name=home.name,
         netns=key.netns,
         new_name=key.name,
         mac=have.mac or "",
@@ -203,19 +207,19 @@ def _loan(key: LinkKey, origin: LinkKey, source: Namespace, have: Link) -> NicLo
         mtu=have.mtu or 0,
         up=bool(have.up),
         master=have.master or "",
-        alias=have.alias or "",
+        alias="" if have.borrower is not None else have.alias or "",
         txqlen=seen.txqlen,
         group=seen.group,
         addrgenmode=seen.addrgenmode,
         addresses=tuple(
             sorted(
-                (a for a in source.addresses if a.dev == origin.name and not _by_itself(a, have, seen)),
+                (a for a in before.addresses if a.dev == origin.name and not _by_itself(a, have, seen)),
                 key=lambda a: (a.cidr, a.peer or ""),
             )
         ),
         routes=tuple(
             sorted(
-                (r for r in source.routes if r.dev == origin.name and r.protocol not in KERNEL_PROTOCOLS),
+                (r for r in before.routes if r.dev == origin.name and r.protocol not in KERNEL_PROTOCOLS),
                 key=lambda r: (r.via or "", r.to, r.table, r.metric or 0, r.kind),
             )
         ),

@@ -13,6 +13,7 @@ from netwright.model.loan import NicLoan
 from netwright.model.names import LOAN_PREFIX
 from netwright.model.netns import HOST
 from netwright.model.route import Address, Route
+from netwright.model.state import Desired
 from netwright.resolve.endpoint import Endpoint
 from netwright.resolve.facts import Facts
 from netwright.spec.document import Document
@@ -25,18 +26,29 @@ def resolve_nic(document: Document, endpoint: Endpoint, facts: Facts, problems: 
     assert selector is not None
     path = (*endpoint.path, "nic")
     loan, current = _lent(selector, endpoint, document.spec.name, facts)
+    there = facts.observed.namespaces.get(endpoint.netns)
+    mine = there.links.get(endpoint.interface) if there is not None and current is None else None
+    home = LinkKey(loan.home, loan.name) if loan else None
+    if mine is not None and mine.borrower == document.spec.name and endpoint.netns != HOST:
+        # It stands where it is wanted, and how it came there is forgotten.
+        current = LinkKey(endpoint.netns, endpoint.interface)
+        home = LinkKey(HOST, selector if isinstance(selector, str) else endpoint.interface)
     if current is None:
         current = _find_at_home(selector, facts)
     if current is None:
         problems.append(document.problem(path, f"there is no NIC {_words(selector)} on the host", _nearby(facts)))
         return None
-    if current.netns == HOST and loan is None and (reason := _unfit(current.name, facts, moves=endpoint.netns != HOST)) is not None:
+    if (
+        current.netns == HOST
+        and loan is None
+        and (reason := _unfit(current.name, document.spec.name, facts, moves=endpoint.netns != HOST)) is not None
+    ):
         problems.append(document.problem(path, *reason))
         return None
     return Nic(
         name=endpoint.interface,
         current=current,
-        home=LinkKey(loan.home, loan.name) if loan else current,
+        home=home or current,
         alias=f"{LOAN_PREFIX}{document.spec.name}",
         up=endpoint.spec.up,
         # What the file does not say (any more) is as it was before.
@@ -121,6 +133,18 @@ def give_back(loan: NicLoan, stack: str, facts: Facts) -> Return | None:
     return Return(nic=nic, addresses=loan.addresses, routes=loan.routes)
 
 
+def stray(target: Desired, facts: Facts) -> list[Nic]:
+    """NICs that carry the stack's mark, and neither it nor its memory knows why: they go home, and lose it."""
+    known = {whereabouts(loan, target.stack, facts) for loan in facts.nic_loans}
+    known |= {link.origin() for namespace in target.state.namespaces.values() for link in namespace.links.values()}
+    return [
+        Nic(name=name, current=LinkKey(ref, name), home=LinkKey(HOST, name), alias="")
+        for ref in sorted(facts.observed.namespaces, key=lambda ref: ref.key)
+        for name, link in facts.observed.namespaces[ref].links.items()
+        if link.borrower == target.stack and LinkKey(ref, name) not in known
+    ]
+
+
 def _selected(selector: str | NicSelector, loan: NicLoan, seen: Observation | None) -> bool:
     if isinstance(selector, str):
         return selector == loan.name
@@ -141,10 +165,10 @@ def _find_at_home(selector: str | NicSelector, facts: Facts) -> LinkKey | None:
     return None
 
 
-def _unfit(name: str, facts: Facts, *, moves: bool) -> tuple[str, str] | None:
+def _unfit(name: str, stack: str, facts: Facts, *, moves: bool) -> tuple[str, str] | None:
     """Why a NIC of the host may not be taken, and what to do; None: it may."""
     link = facts.host.links[name]
-    if link.borrower is not None:
+    if link.borrower not in (None, stack):
         return f"{name} is lent to the stack {link.borrower} already", f"netwright destroy {link.borrower} gives it back"
     if link.owner is not None:
         return f"{name} belongs to the stack {link.owner}", "name a NIC of the host"

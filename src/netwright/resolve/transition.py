@@ -13,10 +13,10 @@ from netwright.kinds.nic import Nic
 from netwright.model.docker import DockerNetwork, DockerState
 from netwright.model.link import LinkKey
 from netwright.model.loan import FOLLOWS, ConnectionLoan, Loan, NicLoan, SysctlLoan, nic_loans
-from netwright.model.netns import NetnsRef
+from netwright.model.netns import HOST, NetnsRef
 from netwright.model.state import Claims, Desired, Namespace, State
 from netwright.resolve.facts import Facts
-from netwright.resolve.nic import Return, give_back, whereabouts
+from netwright.resolve.nic import Return, give_back, stray, whereabouts
 
 
 def transition(
@@ -59,6 +59,9 @@ def transition(
             home = namespaces[loan.home]
             back = Return(nic=replace(nic, master=loan.master or None), addresses=loan.addresses, routes=loan.routes)
             namespaces[loan.home] = _with_nic(home, back)
+    for nic in stray(target, facts):
+        home = namespaces.get(HOST, Namespace(ref=HOST))
+        namespaces[HOST] = _with_nic(home, Return(nic=nic, addresses=(), routes=()))
     for sysctl in facts.sysctl_loans:
         there = facts.observed.namespaces.get(sysctl.netns)
         if there is None:
