@@ -26,11 +26,8 @@ def resolve_nic(document: Document, endpoint: Endpoint, facts: Facts, problems: 
     assert selector is not None
     path = (*endpoint.path, "nic")
     loan, current = _lent(selector, endpoint, document.spec.name, facts)
-    there = facts.observed.namespaces.get(endpoint.netns)
-    mine = there.links.get(endpoint.interface) if there is not None and current is None else None
     home = LinkKey(loan.home, loan.name) if loan else None
-    if mine is not None and mine.borrower == document.spec.name and endpoint.netns != HOST:
-        # It stands where it is wanted, and how it came there is forgotten.
+    if current is None and _stands_there(endpoint, document.spec.name, facts):
         current = LinkKey(endpoint.netns, endpoint.interface)
         home = LinkKey(HOST, selector if isinstance(selector, str) else endpoint.interface)
     if current is None:
@@ -64,6 +61,16 @@ def _lent(selector: str | NicSelector, endpoint: Endpoint, stack: str, facts: Fa
         if current is not None and _selected(selector, loan, facts.observed.namespaces[current.netns].seen.get(current.name)):
             return loan, current
     return None, None
+
+
+def _stands_there(endpoint: Endpoint, stack: str, facts: Facts) -> bool:
+    """Whether a NIC that carries the stack's mark is where the endpoint wants one, and how it came there is forgotten."""
+    place = LinkKey(endpoint.netns, endpoint.interface)
+    there = facts.observed.namespaces.get(place.netns)
+    link = there.links.get(place.name) if there is not None and place.netns != HOST else None
+    if link is None or link.borrower != stack:
+        return False
+    return place not in {whereabouts(loan, stack, facts) for loan in facts.nic_loans}
 
 
 def whereabouts(loan: NicLoan, stack: str, facts: Facts) -> LinkKey | None:
