@@ -75,6 +75,7 @@ DRIFT = Plan(
         AddAddress(netns=DB, address=Address(dev="eth0", cidr="10.3.0.3/24"), why="in the file, not on the host"),
     ),
     waiting=("containers.app waits for the container app to start",),
+    warnings=("networks.lan.mtu: 9000 is more than eth9 has",),
 )
 STATUS = StackStatus(
     name="shop",
@@ -119,6 +120,7 @@ shop  drifted
     route default via 10.3.0.1
     publish eth0:1234/tcp from 10.0.0.0/16 to db:5432, source preserved
   waiting: containers.app waits for the container app to start
+  warning: networks.lan.mtu: 9000 is more than eth9 has
   drift: an apply would
     create namespace db                    in the file, not on the host
     add address 10.3.0.3/24 on eth0 in db  in the file, not on the host
@@ -190,6 +192,7 @@ def test_the_document_has_all_of_it() -> None:
         "in_order": False,
         "trouble": None,
         "waiting": ["containers.app waits for the container app to start"],
+        "warnings": ["networks.lan.mtu: 9000 is more than eth9 has"],
         "namespaces": [
             {
                 "name": "host",

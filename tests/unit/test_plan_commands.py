@@ -188,4 +188,12 @@ def test_a_document_says_what_the_operation_states_and_no_more():
 
 
 def test_a_plan_with_nothing_to_do_is_a_document_too():
-    assert plan_document(Plan(stack="lab")) == {"version": 1, "stack": "lab", "operations": [], "loans": [], "waiting": []}
+    assert plan_document(Plan(stack="lab")) == {
+        "version": 1,
+        "stack": "lab",
+        "operations": [],
+        "loans": [],
+        "waiting": [],
+        "warnings": [],
+        "choices": [],
+    }

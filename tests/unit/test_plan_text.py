@@ -67,6 +67,14 @@ def test_what_waits_is_said_though_there_is_nothing_to_do():
     )
 
 
+def test_what_was_chosen_and_what_may_not_work_is_said():
+    plan = Plan(stack="lab", waiting=("web waits",), warnings=("its MTU is too large",), choices=("a subnet",))
+    assert plan_text(plan) == (
+        "Nothing to do: the host is as the file says.\n"
+        "\nChosen:\n  - a subnet\n\nWaiting:\n  - web waits\n\nWarnings:\n  - its MTU is too large\n"
+    )
+
+
 def test_the_same_step_for_many_is_counted():
     assert (
         plan_text(many(500))

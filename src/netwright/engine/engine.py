@@ -174,7 +174,7 @@ class Engine:
             self._progress.phase("verifying")
             drawn = draw(self._world, self._store, stack, document, journal=journal, trust={}, lenient=lenient)
             if not drawn.plan:
-                return drawn, replace(done, waiting=drawn.plan.waiting)
+                return drawn, replace(done, waiting=drawn.plan.waiting, warnings=drawn.plan.warnings)
             if not any(isinstance(operation, ConnectContainer | CreateDockerNetwork) for operation in done.operations):
                 break
         left = drawn.plan.operations

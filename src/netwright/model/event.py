@@ -23,6 +23,8 @@ class What(Enum):
     """It could not be put right; it is tried again."""
     WAITING = "waiting"
     """A part of the stack waits for something."""
+    WARNED = "warned"
+    """A part of the stack is as its file says, and may not work as its writer thinks."""
     FIGHT = "fight"
     """Something undoes the same repair again and again: it is repaired less often."""
     DOCKER = "docker"

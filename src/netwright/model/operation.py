@@ -264,6 +264,8 @@ class Plan:
     """Newly taken by this plan."""
     claims: Claims = field(default_factory=Claims)
     waiting: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    choices: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
         return bool(self.operations)

@@ -76,6 +76,10 @@ class Desired:
     sysctl_loans: tuple[SysctlLoan, ...] = ()
     waiting: tuple[str, ...] = ()
     """Sentences: what cannot be done yet, and what it waits for."""
+    warnings: tuple[str, ...] = ()
+    """Sentences: what is done as the file says, and will not work as its writer may think."""
+    choices: tuple[str, ...] = ()
+    """Sentences: what the file leaves open, and was chosen just now. What was chosen before is no choice any more."""
     fingerprints: Mapping[str, str] = field(default_factory=dict)
     """Table digest → the listing it had when it was loaded."""
 

@@ -31,6 +31,8 @@ def plan_document(plan: Plan) -> dict[str, Any]:
         "operations": [operation_document(operation) for operation in plan.operations],
         "loans": [{"loan": _loan_name(type(loan)), **_object(loan)} for loan in plan.loans],
         "waiting": list(plan.waiting),
+        "warnings": list(plan.warnings),
+        "choices": list(plan.choices),
     }
 
 
@@ -52,7 +54,7 @@ def plan_json_schema() -> dict[str, Any]:
         "title": "A Netwright plan",
         "type": "object",
         "additionalProperties": False,
-        "required": ["version", "stack", "operations", "loans", "waiting"],
+        "required": ["version", "stack", "operations", "loans", "waiting", "warnings", "choices"],
         "properties": {
             "version": {"const": VERSION},
             "stack": {"type": "string"},
@@ -62,9 +64,15 @@ def plan_json_schema() -> dict[str, Any]:
                 "items": {"oneOf": [_tagged(kind, "loan", _loan_name(kind)) for kind in (NicLoan, SysctlLoan)]},
                 "description": "what is borrowed, as it was before",
             },
-            "waiting": {"type": "array", "items": {"type": "string"}, "description": "what cannot be done yet, and what it waits for"},
+            "waiting": _sentences("what cannot be done yet, and what it waits for"),
+            "warnings": _sentences("what is done as the file says, and may not work as its writer thinks"),
+            "choices": _sentences("what the file leaves open, and was chosen now"),
         },
     }
+
+
+def _sentences(what: str) -> dict[str, Any]:
+    return {"type": "array", "items": {"type": "string"}, "description": what}
 
 
 def _loan_name(kind: type) -> str:

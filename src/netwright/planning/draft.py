@@ -13,7 +13,7 @@ from netwright.model.link import LinkKey
 from netwright.model.loan import Loan
 from netwright.model.netns import NetnsRef
 from netwright.model.operation import AnyOperation, Plan
-from netwright.model.state import Claims
+from netwright.model.state import Claims, Desired
 
 
 class Step(IntEnum):
@@ -65,12 +65,20 @@ class Draft:
         """Behind what the step already holds."""
         self._steps.setdefault(step, []).extend(operations)
 
-    def plan(self, waiting: tuple[str, ...]) -> Plan:
-        """The finished plan."""
+    def plan(self, desired: Desired, refused: tuple[str, ...]) -> Plan:
+        """The finished plan; `refused`: what it leaves out, which waits."""
         operations = tuple(operation for step in sorted(self._steps) for operation in self._steps[step])
         claims = Claims(
             netns=frozenset(self.claimed_netns),
             links=frozenset(self.claimed_links),
             docker_networks=frozenset(self.claimed_networks),
         )
-        return Plan(stack=self.stack, operations=operations, loans=tuple(self.loans), claims=claims, waiting=waiting)
+        return Plan(
+            stack=self.stack,
+            operations=operations,
+            loans=tuple(self.loans),
+            claims=claims,
+            waiting=(*desired.waiting, *refused),
+            warnings=desired.warnings,
+            choices=desired.choices,
+        )

@@ -61,7 +61,7 @@ def plan(desired: Desired, observed: State, *, lenient: bool = False) -> Plan:
     refused = tuple(dict.fromkeys(draft.refused))
     if refused and (conflicts.stuck or not lenient):
         raise Refused("\n".join(refused))
-    return draft.plan((*desired.waiting, *refused))
+    return draft.plan(desired, refused)
 
 
 def _all(desired: Desired, observed: State) -> list[NetnsRef]:

@@ -30,11 +30,17 @@ def plan_text(plan: Plan, *, numbered: bool = True, full: bool = False) -> str:
 
     Operations that repeat (the same step for 500 endpoints) are counted after the first two, unless `full`.
     """
-    lines = list(_all(plan.operations) if full else _summarised(plan.operations))
-    text = _aligned(lines, numbered=numbered) if lines else f"{NOTHING}\n"
-    if plan.waiting:
-        text += "\nWaiting:\n" + "".join(f"  - {one}\n" for one in plan.waiting)
+    text = operations_text(plan, numbered=numbered, full=full) if plan.operations else f"{NOTHING}\n"
+    for title, sentences in (("Chosen", plan.choices), ("Waiting", plan.waiting), ("Warnings", plan.warnings)):
+        if sentences:
+            text += f"\n{title}:\n" + "".join(f"  - {one}\n" for one in sentences)
     return text
+
+
+def operations_text(plan: Plan, *, numbered: bool = True, full: bool = False) -> str:
+    """What is done, and nothing of what is said beside it."""
+    lines = list(_all(plan.operations) if full else _summarised(plan.operations))
+    return _aligned(lines, numbered=numbered)
 
 
 def _all(operations: Sequence[AnyOperation], start: int = 0, end: int | None = None) -> Iterator[_Line]:

@@ -10,7 +10,7 @@ does not apply is null. A plan inside another document is what `netwright plan -
     confirm    {version, confirmed: [STACK…]}
     recover    {version, recovered: [STACK…], rolled_back: [STACK…]}    rolled_back: not confirmed in time
     status     {version, stacks: [{name, source, committed_at, confirm_before, unfinished, changing, in_order, trouble, drift: plan,
-               waiting: [SENTENCE…], namespaces: [{name, there, links: [{name, kind, there, up, mtu, mac, master, addresses: […]}],
+               waiting: [SENTENCE…], warnings: [SENTENCE…], namespaces: [{name, there, links: [{name, kind, there, up, mtu, mac, master, addresses: […]}],
                routes: [{to, via, dev, metric, table}]}], publishes: [{on, listen, from: […], to, source}]}]}
     graph      {version, format, drawing}
     an error   {version, error: {kind, message, hint, exit_status, rolled_back, problems: [{line, column, path, message, hint}]}}
@@ -115,6 +115,7 @@ def _stack(status: StackStatus, standing: Standing) -> dict[str, Any]:
         "trouble": status.trouble,
         "drift": None if status.drift is None else plan_document(status.drift),
         "waiting": [] if status.drift is None else list(status.drift.waiting),
+        "warnings": [] if status.drift is None else list(status.drift.warnings),
         "namespaces": [
             {
                 "name": place.key,

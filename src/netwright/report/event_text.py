@@ -32,6 +32,8 @@ def event_text(event: Event) -> str:
             return f"{head}was not confirmed in time, and was rolled back."
         case What.WAITING:
             return f"{head}waits: {_sentence(event.message)}"
+        case What.WARNED:
+            return f"{head}warning: {_sentence(event.message)}"
         case _:
             return f"{head}{event.message}"
 

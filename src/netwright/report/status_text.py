@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from netwright.planning.text import plan_text
+from netwright.planning.text import operations_text
 
 if TYPE_CHECKING:
     from netwright.engine.outcome import StackStatus
@@ -53,10 +53,10 @@ def _lines(one: StackStatus, standing: Standing, style: Style) -> Iterator[str]:
     yield from (f"  publish on {publish.on}: {_published(publish)}" for publish in standing.publishes if publish.on not in keys)
     if one.drift is not None:
         yield from (f"  waiting: {sentence}" for sentence in one.drift.waiting)
+        yield from (f"  {style('warning', fg='yellow')}: {sentence}" for sentence in one.drift.warnings)
         if one.drift:
             yield f"  {style('drift', fg='yellow')}: an apply would"
-            operations = plan_text(one.drift, numbered=False).partition("\nWaiting:\n")[0]
-            yield from (f"    {line}" for line in operations.splitlines())
+            yield from (f"    {line}" for line in operations_text(one.drift, numbered=False).splitlines())
 
 
 def _verdict(one: StackStatus, standing: Standing, style: Style) -> str:

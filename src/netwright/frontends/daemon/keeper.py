@@ -52,6 +52,7 @@ class Keeper:
         """Of the first trial, seconds since the epoch."""
         self._recent: dict[str, deque[Notice]] = {}
         self._waiting: dict[str, tuple[str, ...]] = {}
+        self._warnings: dict[str, tuple[str, ...]] = {}
         self._troubles: dict[str, str] = {}
         self._stirred = asyncio.Event()
         self._stale = True
@@ -146,7 +147,7 @@ class Keeper:
         digests, self._deadline = await asyncio.to_thread(self._read)
         now = time.monotonic()
         for stack in self._digests.keys() - digests.keys():
-            for known in (self._interests, self._recent, self._waiting, self._troubles):
+            for known in (self._interests, self._recent, self._waiting, self._warnings, self._troubles):
                 known.pop(stack, None)
             self._schedule.forget(stack)
         for stack, digest in digests.items():
@@ -187,12 +188,17 @@ class Keeper:
         else:
             self._schedule.kept(stack)
             self._recent.pop(stack, None)
-        if outcome.plan.waiting != self._waiting.get(stack, ()):
-            self._waiting[stack] = outcome.plan.waiting
-            if outcome.plan.waiting:
-                self._event(Event(at=time.time(), what=What.WAITING, stack=stack, message="; ".join(outcome.plan.waiting)))
-            return True
-        return bool(outcome.plan)
+        self._tell_news(What.WARNED, stack, outcome.plan.warnings, self._warnings)
+        return self._tell_news(What.WAITING, stack, outcome.plan.waiting, self._waiting) or bool(outcome.plan)
+
+    def _tell_news(self, what: What, stack: str, sentences: tuple[str, ...], told: dict[str, tuple[str, ...]]) -> bool:
+        """What was not told before, once. True: it is not what it was."""
+        if sentences == told.get(stack, ()):
+            return False
+        told[stack] = sentences
+        if sentences:
+            self._event(Event(at=time.time(), what=what, stack=stack, message="; ".join(sentences)))
+        return True
 
     def _repaired(self, stack: str, reasons: tuple[str, ...], outcome: Outcome, seconds: float) -> None:
         done = tuple(sentence(operation) for operation in outcome.plan.operations)

@@ -173,6 +173,7 @@ def _schemas() -> dict[str, Any]:
         trouble=nullable,
         drift={"anyOf": [_reference("Plan"), {"type": "null"}]},
         waiting=_NAMES,
+        warnings=_NAMES,
         namespaces={"type": "array", "items": place},
         publishes={"type": "array", "items": publish},
     )
