@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import subprocess
+
 import pytest
 
 from netwright.backends.netlink import NetlinkKernel
 from netwright.kinds.bridge import Bridge
+from netwright.kinds.ipvlan import Ipvlan
 from netwright.kinds.loopback import Loopback
+from netwright.kinds.macvlan import Macvlan
 from netwright.kinds.veth import Veth
 from netwright.model.link import Link, LinkKey
 from netwright.model.netns import HOST, named
 from netwright.model.operation import ChangeLink, CreateLink, CreateNetns, DeleteLink, DeleteNetns
+from netwright.ports import OperationFailed
 
 pytestmark = pytest.mark.netns
 
@@ -146,3 +151,107 @@ def test_a_link_of_a_kind_that_no_file_describes_is_a_plain_link(host, kernel):
     assert seen.links["ifb-t"] == Link(name="ifb-t", alias="somebody's", up=False, mtu=1444, mac="02:00:00:00:00:09", master="")
     observation = seen.seen["ifb-t"]
     assert (observation.kind, observation.txqlen, observation.group, observation.addrgenmode) == ("ifb", 44, 71, 1)
+
+
+def lower_nic(host):
+    """eth1 of the host, whose other end is in the namespace kind-far."""
+    host.run("ip", "netns", "add", "kind-far")
+    host.run("ip", "link", "add", "eth1", "up", "type", "veth", "peer", "name", "eth1", "netns", "kind-far")
+    return LinkKey(HOST, "eth1")
+
+
+def test_a_macvlan_is_born_in_its_namespace_and_changed(host, kernel):
+    lower, web = lower_nic(host), named("kind-web")
+    wanted = Macvlan(name="mv", alias=MARK, up=True, mtu=1400, mac="02:00:00:00:00:44", master="", lower=lower, mode="private")
+    do(
+        kernel,
+        CreateNetns(netns=web, why="test"),
+        CreateLink(netns=web, link=wanted, why="test"),
+        change(web, wanted, "alias", "up"),
+    )
+    shown = host.link("mv", netns="kind-web")
+    assert (shown["linkinfo"]["info_kind"], shown["linkinfo"]["info_data"]["mode"]) == ("macvlan", "private")
+    assert (shown["link_index"], shown["ifalias"], shown["mtu"], shown["address"]) == (
+        host.link("eth1")["ifindex"],
+        MARK,
+        1400,
+        "02:00:00:00:00:44",
+    )
+    assert "link_netnsid" in shown
+    assert "UP" in shown["flags"]
+    assert kernel.observe([HOST, web])[web].links["mv"] == wanted
+    assert kernel.observe([web])[web].links["mv"].beneath() is None
+
+    other = Macvlan(name="mv", alias=MARK, up=True, mtu=1300, mac="02:00:00:00:00:45", master="", lower=lower, mode="vepa")
+    assert other.fixed(wanted) == frozenset()
+    do(kernel, change(web, other, *other.differences(wanted)))
+    assert host.link("mv", netns="kind-web")["linkinfo"]["info_data"]["mode"] == "vepa"
+    assert kernel.observe([HOST, web])[web].links["mv"] == other
+
+    do(kernel, DeleteLink(netns=HOST, name="eth1", why="test"))
+    assert host.links(netns="kind-web") == ["lo"]
+    do(kernel, DeleteLink(netns=HOST, name="eth1", why="test"), *(DeleteNetns(netns=ref, why="test") for ref in (web, named("kind-far"))))
+
+
+def test_a_link_may_have_the_name_that_the_one_beneath_it_has_on_the_host(host, kernel):
+    lower, web = lower_nic(host), named("kind-web")
+    wanted = Macvlan(name="eth1", lower=lower, mode="bridge")
+    do(kernel, CreateNetns(netns=web, why="test"), CreateLink(netns=web, link=wanted, why="test"))
+    assert host.links(netns="kind-web") == ["eth1", "lo"]
+    assert kernel.observe([HOST, web])[web].links["eth1"].beneath() == lower
+    with pytest.raises(OperationFailed, match=r"^the kernel refused to create the macvlan eth1 in kind-web: "):
+        do(kernel, CreateLink(netns=web, link=wanted, why="test"))
+    assert host.links(netns="kind-web") == ["eth1", "lo"]
+    do(kernel, DeleteLink(netns=HOST, name="eth1", why="test"), *(DeleteNetns(netns=ref, why="test") for ref in (web, named("kind-far"))))
+
+
+def test_a_macvlan_beside_the_link_beneath_it_is_found_on_it(host, kernel):
+    lower = lower_nic(host)
+    do(kernel, CreateLink(netns=HOST, link=Macvlan(name="shim", lower=lower, mode="bridge"), why="test"))
+    assert kernel.observe([HOST])[HOST].links["shim"].beneath() == lower
+    with pytest.raises(OperationFailed, match=r"there is no link eth7 in host$"):
+        do(kernel, CreateLink(netns=HOST, link=Macvlan(name="two", lower=LinkKey(HOST, "eth7"), mode="bridge"), why="test"))
+    do(kernel, DeleteLink(netns=HOST, name="eth1", why="test"), DeleteNetns(netns=named("kind-far"), why="test"))
+
+
+def test_a_port_of_a_bridge_carries_no_macvlan(host, kernel):
+    lower = lower_nic(host)
+    do(
+        kernel,
+        CreateLink(netns=HOST, link=Bridge(name="br-t"), why="test"),
+        change(HOST, Link(name="eth1", master="br-t"), "master"),
+    )
+    with pytest.raises(OperationFailed) as refused:
+        do(kernel, CreateLink(netns=HOST, link=Macvlan(name="shim", lower=lower, mode="bridge"), why="test"))
+    assert refused.value.cause.hint == (
+        "eth1 is a port of a bridge or a bond, or carries links of another kind: name that bridge, or another parent"
+    )
+    do(
+        kernel,
+        *(DeleteLink(netns=HOST, name=name, why="test") for name in ("br-t", "eth1")),
+        DeleteNetns(netns=named("kind-far"), why="test"),
+    )
+
+
+def test_an_ipvlan_is_born_in_its_namespace_and_changed(host, kernel):
+    probe = subprocess.run(["ip", "link", "add", "probe", "link", "lo", "type", "ipvlan"], check=False, capture_output=True, text=True)
+    if "Unknown device type" in probe.stderr:
+        pytest.skip("this kernel has no ipvlan")
+    lower, web = lower_nic(host), named("kind-web")
+    wanted = Ipvlan(name="iv", alias=MARK, up=True, mtu=1400, master="", lower=lower, mode="l3s", flag="private")
+    do(
+        kernel,
+        CreateNetns(netns=web, why="test"),
+        CreateLink(netns=web, link=wanted, why="test"),
+        change(web, wanted, "alias", "up"),
+    )
+    shown = host.link("iv", netns="kind-web")
+    assert (shown["linkinfo"]["info_kind"], shown["linkinfo"]["info_data"]["mode"]) == ("ipvlan", "l3s")
+    assert shown["linkinfo"]["info_data"]["private"] is True
+    seen = kernel.observe([HOST, web])[web].links["iv"]
+    assert wanted.differences(seen) == frozenset()
+
+    other = Ipvlan(name="iv", alias=MARK, up=True, mtu=1300, master="", lower=lower, mode="l2", flag="vepa")
+    do(kernel, change(web, other, *other.differences(seen)))
+    assert other.differences(kernel.observe([HOST, web])[web].links["iv"]) == frozenset()
+    do(kernel, DeleteLink(netns=HOST, name="eth1", why="test"), *(DeleteNetns(netns=ref, why="test") for ref in (web, named("kind-far"))))

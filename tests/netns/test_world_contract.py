@@ -15,6 +15,7 @@ from netwright.backends.fake import FakeWorld
 from netwright.firewall.text import chain_text
 from netwright.kinds.bridge import Bridge
 from netwright.kinds.loopback import Loopback
+from netwright.kinds.macvlan import Macvlan
 from netwright.kinds.veth import Veth
 from netwright.model.firewall import Published, Table
 from netwright.model.link import Link, LinkKey
@@ -223,6 +224,27 @@ def test_of_a_pair_that_cannot_be_made_neither_end_is_there(world: World) -> Non
     do(world, CreateNetns(netns=B, why=WHY), bridge("far", ref=B))
     assert refused(world, pair("near", "far", B)) == (errno.EEXIST, "CreateLink")
     assert (links(world).keys(), links(world, B).keys()) == (set(), {"far"})
+
+
+def macvlan(name: str, lower: str, ref: NetnsRef = A, mtu: int | None = None) -> CreateLink:
+    return CreateLink(netns=ref, link=Macvlan(name=name, alias=MARK, up=True, mtu=mtu, lower=LinkKey(A, lower), mode="bridge"), why=WHY)
+
+
+def test_what_stands_on_another_link_is_born_down_and_without_a_mark_and_dies_with_that(world: World) -> None:
+    do(world, CreateNetns(netns=B, why=WHY), bridge("br0"), macvlan("here", "br0"), macvlan("there", "br0", B, mtu=1300))
+    here, there = links(world)["here"], links(world, B)["there"]
+    assert (here.alias, here.up, here.mtu, here.beneath()) == ("", False, 1400, LinkKey(A, "br0"))
+    assert (there.alias, there.up, there.mtu, there.beneath()) == ("", False, 1300, LinkKey(A, "br0"))
+    do(world, DeleteLink(netns=A, name="br0", why=WHY))
+    assert (links(world).keys(), links(world, B).keys()) == (set(), set())
+
+
+def test_what_shall_stand_on_a_link_needs_it_and_a_free_name(world: World) -> None:
+    assert refused(world, macvlan("here", "br0")) == (errno.ENODEV, "CreateLink")
+    assert refused(world, macvlan("there", "br0", GONE))[1] == "CreateLink"
+    do(world, CreateNetns(netns=B, why=WHY), bridge("br0"), bridge("taken", ref=B))
+    assert refused(world, macvlan("taken", "br0", B)) == (errno.EEXIST, "CreateLink")
+    assert refused(world, macvlan("there", "br0", GONE)) == (errno.ENOENT, "CreateLink")
 
 
 def test_a_port_needs_its_bridge(world: World) -> None:

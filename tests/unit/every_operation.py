@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from netwright.kinds.bridge import Bridge
+from netwright.kinds.macvlan import Macvlan
 from netwright.kinds.veth import Veth
 from netwright.model.docker import Attachment, DockerNetwork, DockerSubnet
 from netwright.model.firewall import ForeignChain, Published, Table
@@ -46,6 +49,7 @@ BRIDGE = Bridge(
 )
 ETH0 = Veth(name="eth0", alias=MARK, up=True, mtu=1400, mac="02:00:00:00:00:02", peer=LinkKey(HOST, "web-port"))
 PORT = Veth(name="web-port", alias=MARK, up=True, mtu=1400, master="br-lab-lan", peer=LinkKey(WEB, "eth0"))
+ON_WIRE = Macvlan(name="eth7", alias=MARK, up=True, mtu=1400, mac="02:00:00:00:00:07", lower=LinkKey(HOST, "enp3s0"), mode="private")
 TABLE = Table(
     name="nw_lab", digest="0123abcd", text="\tchain c {\n\t}\n", published=frozenset({Published("tcp", 8080, "10.5.0.2", 80)})
 )  # fmt: skip
@@ -101,6 +105,21 @@ CASES: list[tuple[AnyOperation, str, list[str]]] = [
                 " type veth peer name web-port mtu 1400 numtxqueues 1 numrxqueues 1 netns $$"
             ),
             "nsenter --net=/proc/4711/ns/net ip link set dev eth0 alias netwright:lab up",
+        ],
+    ),
+    (
+        CreateLink(netns=BOX, link=ON_WIRE, why=WHY),
+        "create macvlan mode private eth7 in container box, standing on enp3s0 on the host",
+        [
+            "ip link add name eth7 link enp3s0 mtu 1400 address 02:00:00:00:00:07 netns /proc/4711/ns/net type macvlan mode private",
+        ],
+    ),
+    (
+        CreateLink(netns=WEB, link=replace(ON_WIRE, name="enp3s0", mac=None), why=WHY),
+        "create macvlan mode private enp3s0 in web, standing on enp3s0 on the host",
+        [
+            "ip link add name nw-655ac2c2a48 link enp3s0 mtu 1400 netns web type macvlan mode private",
+            "ip -n web link set dev nw-655ac2c2a48 name enp3s0",
         ],
     ),
     (

@@ -10,7 +10,9 @@ import pytest
 
 from netwright.kinds import CLASSES, link_class, observed_class
 from netwright.kinds.bridge import Bridge
+from netwright.kinds.ipvlan import Ipvlan
 from netwright.kinds.loopback import Loopback
+from netwright.kinds.macvlan import Macvlan
 from netwright.kinds.nic import Nic
 from netwright.kinds.veth import Veth
 from netwright.model.link import Link, LinkKey
@@ -21,7 +23,14 @@ LOOPBACK = 772
 
 
 def test_every_file_is_a_kind():
-    assert dict(CLASSES) == {"bridge": Bridge, "loopback": Loopback, "nic": Nic, "veth": Veth}
+    assert dict(CLASSES) == {
+        "bridge": Bridge,
+        "ipvlan": Ipvlan,
+        "loopback": Loopback,
+        "macvlan": Macvlan,
+        "nic": Nic,
+        "veth": Veth,
+    }
 
 
 def test_a_link_is_known_by_its_kind_or_its_hardware():

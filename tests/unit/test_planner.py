@@ -10,6 +10,8 @@ import pytest
 
 from netwright.errors import Refused
 from netwright.kinds.bridge import Bridge
+from netwright.kinds.loopback import Loopback
+from netwright.kinds.macvlan import Macvlan
 from netwright.kinds.veth import Veth
 from netwright.model.link import LinkKey
 from netwright.model.netns import HOST, named
@@ -26,7 +28,9 @@ from netwright.model.operation import (
     RemoveRoute,
 )
 from netwright.model.route import Address, Route
-from netwright.model.state import Claims, Namespace, State
+from netwright.model.state import Claims, Desired, Namespace, State
+from netwright.planning.planner import plan
+from netwright.planning.sentence import sentence
 from netwright.planning.text import plan_text
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -245,3 +249,66 @@ def test_thousands_of_routes_are_compared_in_a_moment() -> None:
         patched.setattr(Route, "key", property(counted))
         assert planned(text, there, before=text).operations == ()
     assert calls < 100_000
+
+
+def _on_wire(name: str, **more: object) -> Macvlan:
+    return replace(Macvlan(name=name, alias="netwright:lab", up=True, lower=LinkKey(HOST, "br7"), mode="bridge"), **more)  # type: ignore[arg-type]
+
+
+def _stacked(*, bridge: Bridge, mode: str = "bridge") -> Desired:
+    a = named("a")
+    return Desired(
+        stack="lab",
+        state=State(
+            namespaces={
+                a: Namespace(
+                    ref=a, owner="lab", links={"lo": Loopback(name="lo", alias="netwright:lab", up=True), "w": _on_wire("w", mode=mode)}
+                ),
+                HOST: Namespace(ref=HOST, links={"br7": bridge}),
+            }
+        ),
+    )
+
+
+def _there(*, bridge: object) -> State:
+    a = named("a")
+    lo = Loopback(name="lo", alias="netwright:lab", up=True, mtu=65536, mac="00:00:00:00:00:00", master="")
+    w = _on_wire("w", mtu=1500, mac="02:00:00:00:00:aa", master="")
+    return State(namespaces={a: Namespace(ref=a, owner="lab", links={"lo": lo, "w": w}), HOST: host(bridge)})  # type: ignore[arg-type]
+
+
+def test_what_stands_on_another_link_comes_after_it_and_is_marked_when_it_is_there() -> None:
+    made = plan(_stacked(bridge=Bridge(name="br7", alias="netwright:lab", up=True)), state(host()))
+    assert [sentence(operation) for operation in made.operations] == [
+        "create namespace a",
+        "create bridge br7 on the host",
+        "create macvlan mode bridge w in a, standing on br7 on the host",
+        "set lo up with alias netwright:lab in a",
+        "set w up with alias netwright:lab in a",
+    ]
+    assert LinkKey(named("a"), "w") in made.claims.links
+
+
+def test_a_link_whose_lower_one_is_made_anew_is_made_anew() -> None:
+    wanted = _stacked(bridge=Bridge(name="br7", alias="netwright:lab", up=True))
+    made = plan(wanted, _there(bridge=link("br7", alias="netwright:lab")))
+    assert [sentence(operation) for operation in made.operations] == [
+        "delete link br7 on the host",
+        "delete link w in a",
+        "create bridge br7 on the host",
+        "create macvlan mode bridge w in a, standing on br7 on the host",
+        "set w up with alias netwright:lab in a",
+    ]
+    assert [operation.why for operation in made.operations][1] == "what it stands on goes"
+
+
+def test_a_mode_changes_on_the_living_link_but_not_into_passthru() -> None:
+    bridge = Bridge(name="br7", alias="netwright:lab", up=True, mtu=1500, master="")
+    made = plan(_stacked(bridge=bridge, mode="private"), _there(bridge=bridge))
+    assert [sentence(operation) for operation in made.operations] == ["set mode private of w in a"]
+    made = plan(_stacked(bridge=bridge, mode="passthru"), _there(bridge=bridge))
+    assert [sentence(operation) for operation in made.operations] == [
+        "delete link w in a",
+        "create macvlan mode passthru w in a, standing on br7 on the host",
+        "set w up with alias netwright:lab in a",
+    ]

@@ -64,6 +64,9 @@ class FakeNetwork:
     def create_link(self, operation: CreateLink) -> None:
         ref, link, twin, across = operation.netns, operation.link, operation.twin, operation.twin_netns
         self._free(ref, link.name)
+        if (lower := link.beneath()) is not None:
+            mtu = link.mtu or self.link(lower.netns, lower.name).mtu
+            link = replace(link, alias="", up=False, master="", mtu=mtu)
         if link.master:
             self.link(ref, link.master)
         if twin is not None and across is not None:
@@ -90,6 +93,8 @@ class FakeNetwork:
             return
         twin = link.twin()
         self._drop(key)
+        for above in self._above(key):
+            self._drop(above)
         if twin is not None and twin.netns in self.namespaces:
             self._drop(twin)
 
@@ -101,7 +106,10 @@ class FakeNetwork:
         if old != new:
             self._free(new.netns, new.name)
         kept = [a for a in self.netns(old.netns).addresses if stays and a.dev == old.name and family(a.cidr) == 4]
+        above = self._above(old)
         self._drop(old)
+        for upper in above:
+            self._put(upper.netns, replace(self.link(upper.netns, upper.name), lower=new))  # type: ignore[call-arg]
         self._put(new.netns, replace(moved, name=new.name, alias=operation.alias, up=False, master=moved.master if stays else ""), seen)
         there = self.netns(new.netns)
         self.namespaces[new.netns] = replace(there, addresses=there.addresses | {replace(a, dev=new.name) for a in kept})
@@ -161,6 +169,10 @@ class FakeNetwork:
         if interface is not None and interface not in there.links:
             raise fail(errno.ENOENT, f"{key} in {ref}")
         self.namespaces[ref] = replace(there, sysctls={**there.sysctls, key: value})
+
+    def _above(self, key: LinkKey) -> list[LinkKey]:
+        """The links that stand on it."""
+        return [LinkKey(ref, name) for ref, there in self.namespaces.items() for name, link in there.links.items() if link.beneath() == key]
 
     def _free(self, ref: NetnsRef, name: str) -> None:
         if name in self.netns(ref).links:

@@ -65,7 +65,7 @@ class Bridge(Link):
         return data
 
     @classmethod
-    def read_info_data(cls, data: bytes, twin: LinkKey | None) -> dict[str, Any]:  # noqa: ARG003 - a bridge has no twin
+    def read_info_data(cls, data: bytes, other: LinkKey | None) -> dict[str, Any]:  # noqa: ARG003 - a bridge stands for itself
         found = attribute.decode(data)
         own: dict[str, Any] = {}
         if (delay := found.get(IFLA_BR_FORWARD_DELAY)) is not None:

@@ -36,8 +36,8 @@ class Veth(Link):
         return attribute.nested(VETH_INFO_PEER, far)
 
     @classmethod
-    def read_info_data(cls, data: bytes, twin: LinkKey | None) -> dict[str, Any]:  # noqa: ARG003 - the kernel says nothing there of a living veth
-        return {"peer": twin}
+    def read_info_data(cls, data: bytes, other: LinkKey | None) -> dict[str, Any]:  # noqa: ARG003 - the kernel says nothing there of a living veth
+        return {"peer": other}
 
     @classmethod
     def examples(cls) -> tuple[Veth, ...]:

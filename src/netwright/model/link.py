@@ -49,6 +49,8 @@ class Link:
     """The kernel gives it the lowest MAC of its ports, whichever come and go, unless it was born with one."""
     paired: ClassVar[bool] = False
     """Its IFLA_LINK is a twin's index, by which the two are found to belong together."""
+    stacked: ClassVar[bool] = False
+    """Its IFLA_LINK is the index of the link it stands on, in this namespace or another."""
 
     name: str
     alias: str | None = None
@@ -85,6 +87,10 @@ class Link:
         """The link that is born and dies with this one (a veth's other end)."""
         return None
 
+    def beneath(self) -> LinkKey | None:
+        """The link it stands on, in whichever namespace that is: it is made through that, and dies with it."""
+        return None
+
     def origin(self) -> LinkKey | None:
         """Where a borrowed link is at this moment (which may be where it is wanted)."""
         return None
@@ -106,9 +112,16 @@ class Link:
         return b""
 
     @classmethod
-    def read_info_data(cls, data: bytes, twin: LinkKey | None) -> dict[str, Any]:  # noqa: ARG003 - the same
-        """The kind's own fields from IFLA_INFO_DATA, by name. Raises ValueError where it cannot be read."""
+    def read_info_data(cls, data: bytes, other: LinkKey | None) -> dict[str, Any]:  # noqa: ARG003 - the same
+        """The kind's own fields from IFLA_INFO_DATA, by name. `other`: the link that IFLA_LINK means, where that was found.
+
+        Raises ValueError where it cannot be read.
+        """
         return {}
+
+    def fixed(self, observed: Link) -> frozenset[str]:
+        """Of the differences those for which it must be made anew."""
+        return self.differences(observed) & self.recreate_on
 
     def differences(self, observed: Link) -> frozenset[str]:
         """Names of the managed fields in which `observed` is not as wanted here."""

@@ -44,6 +44,7 @@ class CreateLink(Operation):
     """Make `link` in `netns`, complete: mark, mtu, mac, master, up.
 
     `twin` is made by the same message, at its place, with name, mac and mtu; its alias and its being up are a ChangeLink of their own.
+    So they are for a link that stands on another one (`beneath`).
     """
 
     netns: NetnsRef

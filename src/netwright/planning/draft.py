@@ -36,16 +36,18 @@ class Step(IntEnum):
     """NICs that go to another borrower's place, where a new link gets the name that one of them leaves."""
     CREATE_LINKS = 12
     BORROW = 13
-    DELETE_LEFT_NETNS = 14
+    STACK_LINKS = 14
+    """Links that stand on others."""
+    DELETE_LEFT_NETNS = 15
     """Those that a NIC has just gone from, to another."""
-    CONFIGURE = 15
-    CONNECT = 16
-    NAME = 17
-    OPEN = 18
+    CONFIGURE = 16
+    CONNECT = 17
+    NAME = 18
+    OPEN = 19
     """Our tables and rules."""
-    FORGET = 19
+    FORGET = 20
     """Connections through ports that were closed or moved."""
-    FORWARD = 20
+    FORWARD = 21
     """Forwarding is turned on when the rules stand."""
 
 

@@ -7,7 +7,8 @@ renamed by older kernels), there are as many commands.
 from __future__ import annotations
 
 from netwright.model.address import family, ip_of
-from netwright.model.link import Link, managed_fields
+from netwright.model.link import Link, LinkKey, managed_fields
+from netwright.model.names import short_hash
 from netwright.model.netns import NetnsRef
 from netwright.model.operation import ChangeLink, CreateLink, MoveLink
 from netwright.model.route import FOREVER, MAIN_TABLE, SCOPE_GLOBAL, SCOPE_HOST, SCOPE_LINK, Address, Route, Rule
@@ -25,6 +26,8 @@ _GENERATION = {0: "eui64", 1: "none", 2: "stable_secret", 3: "random"}
 def create_link(operation: CreateLink) -> list[str]:
     """The link as it is to be; its twin with name, mac and mtu."""
     netns, link, twin = operation.netns, operation.link, operation.twin
+    if (lower := link.beneath()) is not None:
+        return _stacked(netns, link, lower)
     words = ["link", "add", "name", link.name, *_shape(link)]
     words += ["type", link.kind, *link.ip_words(frozenset(managed_fields(type(link))))]
     command = ip(netns, *words)
@@ -36,6 +39,16 @@ def create_link(operation: CreateLink) -> list[str]:
     if link.mtu_follows_ports:
         rest += _named(link, "mtu")
     return [command, ip(netns, "link", "set", "dev", link.name, *rest)] if rest else [command]
+
+
+def _stacked(netns: NetnsRef, link: Link, lower: LinkKey) -> list[str]:
+    """Made where the lower link is, and born where it belongs; kernels before 6.13 do not take there a name that is in use here."""
+    away = lower.netns != netns
+    born = f"nw-{short_hash(link.name, 11)}" if away and link.name == lower.name else link.name
+    words = ["link", "add", "name", born, "link", lower.name, *_shape(link)]
+    kind = line(("type", link.kind, *link.ip_words(frozenset(managed_fields(type(link))))))
+    command = f"{ip(lower.netns, *words)}{f' netns {target(netns)}' if away else ''} {kind}"
+    return [command] if born == link.name else [command, ip(netns, "link", "set", "dev", born, "name", link.name)]
 
 
 def change_link(operation: ChangeLink) -> list[str]:

@@ -19,6 +19,8 @@ from netwright.planning.sentence import place
 
 _BORN_WITH = frozenset({"name", "mac", "mtu", "peer"})
 """What a twin has from its birth; the rest is set afterwards."""
+_SET_AFTERWARDS = frozenset({"alias", "master", "up"})
+"""What a link that stands on another one has not from its birth: the message goes to that one's namespace."""
 
 
 @dataclass(slots=True)
@@ -87,6 +89,7 @@ def _doom(
                     reasons[key] = "in the file no more"
             elif not want.borrowed and (why := _incompatible(want, have)):
                 reasons[key] = why
+    _topple(observed, reasons, result, desired)
     for key in reasons:
         twin = observed.namespaces[key.netns].links[key.name].twin()
         if twin is not None:
@@ -101,6 +104,16 @@ def _doom(
         draft.add(Step.DELETE_LINKS, DeleteLink(netns=key.netns, name=key.name, why=why))
 
 
+def _topple(observed: State, reasons: dict[LinkKey, str], result: LinkPlan, desired: Desired) -> None:
+    """What stands on a link that goes is gone with it; ours shall be made anew."""
+    falling = result.doomed | reasons.keys()
+    for ref in sorted(observed.namespaces, key=lambda ref: ref.key) if falling else ():
+        for name, have in observed.namespaces[ref].links.items():
+            key = LinkKey(ref, name)
+            if have.beneath() in falling and key not in reasons and is_ours(have, key, desired):
+                reasons[key] = "what it stands on goes"
+
+
 def _dies_elsewhere(twin: LinkKey | None, reasons: dict[LinkKey, str], doomed_netns: frozenset[NetnsRef]) -> bool:
     """Its twin is deleted in a namespace that stays: one deletion is enough."""
     return twin is not None and twin in reasons and twin.netns not in doomed_netns
@@ -109,7 +122,7 @@ def _dies_elsewhere(twin: LinkKey | None, reasons: dict[LinkKey, str], doomed_ne
 def _incompatible(want: Link, have: Link) -> str | None:
     if type(want) is not type(have):
         return f"it is a {have.kind or 'plain link'}, and shall be a {want.kind}"
-    fixed = want.differences(have) & want.recreate_on
+    fixed = want.fixed(have)
     return f"{', '.join(sorted(fixed))} cannot change on a living link" if fixed else None
 
 
@@ -244,8 +257,9 @@ def _create(desired: Desired, draft: Draft, result: LinkPlan) -> None:
         twin = _twin(desired, twin_key)
         if twin is not None and twin_key is not None:
             made.add(twin_key)
+        stacked = link.beneath() is not None
         draft.add(
-            Step.CREATE_LINKS,
+            Step.STACK_LINKS if stacked else Step.CREATE_LINKS,
             CreateLink(
                 netns=ref,
                 link=link,
@@ -254,6 +268,8 @@ def _create(desired: Desired, draft: Draft, result: LinkPlan) -> None:
                 why="in the file, not on the host",
             ),
         )
+        if stacked and (later := _stated(link) & _SET_AFTERWARDS):
+            result.configure.setdefault(ref, []).append(ChangeLink(netns=ref, link=link, fields=later, why="it was just made"))
         if twin is not None and twin_key is not None and (later := _stated(twin) - _BORN_WITH):
             result.configure.setdefault(twin_key.netns, []).append(
                 ChangeLink(netns=twin_key.netns, link=twin, fields=later, why="its other end was just made")

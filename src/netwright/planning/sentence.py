@@ -8,7 +8,7 @@ from typing import assert_never
 from netwright.model.address import DEFAULT4, DEFAULT6, Prefix
 from netwright.model.docker import Attachment, DockerNetwork
 from netwright.model.firewall import ForeignChain, Published
-from netwright.model.link import Link
+from netwright.model.link import Link, managed_fields
 from netwright.model.names import SHARED_FILE
 from netwright.model.netns import HOST, NetnsKind, NetnsRef
 from netwright.model.operation import (
@@ -107,6 +107,11 @@ def _in(netns: NetnsRef) -> str:
 
 def _create_link(operation: CreateLink) -> str:
     link, twin, twin_netns = operation.link, operation.twin, operation.twin_netns
+    lower = link.beneath()
+    if lower is not None:
+        kind = " ".join((link.kind, *link.ip_words(frozenset(managed_fields(type(link))))))
+        where = "" if lower.netns == operation.netns else f" {_in(lower.netns)}"
+        return f"create {kind} {link.name} {_in(operation.netns)}, standing on {lower.name}{where}"
     text = f"create {link.kind or 'link'} {link.name}{_on(link)} {_in(operation.netns)}"
     if twin is None:
         return text

@@ -88,9 +88,18 @@ def create(
     mac: str | None = None,
     master: int | None = None,
     queues: int | None = None,
+    lower: int | None = None,
+    netns_fd: int | None = None,
 ) -> Request:
-    """A new link. Its alias has to follow: the kernel reads none here."""
+    """A new link. Its alias has to follow: the kernel reads none here.
+
+    `lower`: the index, where this is sent, of the link that it stands on. `netns_fd`: the namespace that it is born in; None: the same.
+    """
     body = (_UP if up else _ANY) + identity(name=name, mtu=mtu, mac=mac, queues=queues)
+    if lower:
+        body += u32(IFLA_LINK, lower)
+    if netns_fd is not None:
+        body += u32(IFLA_NET_NS_FD, netns_fd)
     if master:
         body += u32(IFLA_MASTER, master)
     return Request(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, body + _info(kind, data))
@@ -168,6 +177,11 @@ def relocate(
     if addrgenmode is not None:
         body += nested(IFLA_AF_SPEC, nested(AF_INET6, u8(IFLA_INET6_ADDR_GEN_MODE, addrgenmode)))
     return Request(RTM_NEWLINK, 0, body)
+
+
+def rename(index: int, name: str) -> Request:
+    """It must be down (kernels before 6.2 rename no other)."""
+    return Request(RTM_NEWLINK, 0, HEADER.pack(AF_UNSPEC, 0, index, 0, 0) + text(IFLA_IFNAME, name))
 
 
 def delete(name: str) -> Request:

@@ -14,11 +14,12 @@ from netwright.backends.netlink.channel import Channel
 from netwright.backends.netlink.deletion import delete_links
 from netwright.backends.netlink.indexes import Indexes
 from netwright.backends.netlink.sockets import CHUNK, Sockets
+from netwright.backends.netlink.stacked import create_stacked
 from netwright.backends.netlink.wording import phrase, refused
 from netwright.backends.netns import enter, in_thread, in_threads, location
 from netwright.errors import BackendError, KernelError
 from netwright.model.netns import HOST, NetnsRef
-from netwright.model.operation import AnyOperation, CreateNetns, DeleteLink, DeleteNetns, MoveLink, SetSysctl
+from netwright.model.operation import AnyOperation, CreateLink, CreateNetns, DeleteLink, DeleteNetns, MoveLink, SetSysctl
 from netwright.ports import OperationFailed
 from netwright.rtnl import link
 from netwright.rtnl.message import Answer, Request
@@ -63,6 +64,8 @@ class Executor:
         elif sort is MoveLink:
             for operation in cast("list[MoveLink]", run):
                 self._move(operation)
+        elif sort is CreateLink:
+            create_stacked(self._sockets, self._indexes, cast("list[CreateLink]", run), self._done)
         elif netns is None or (channel := self._channel(netns, position, run)) is None:
             self._done(len(run))
         elif sort is DeleteLink:
@@ -217,6 +220,8 @@ def _lane(operation: AnyOperation) -> tuple[type[AnyOperation] | None, NetnsRef 
     """What may go out together: of one sort, and in one namespace where a socket is needed."""
     if isinstance(operation, CreateNetns | DeleteNetns | SetSysctl | MoveLink):
         return type(operation), None
+    if isinstance(operation, CreateLink) and operation.link.beneath() is not None:
+        return CreateLink, None
     if isinstance(operation, DeleteLink):
         return DeleteLink, operation.netns
     return None, cast("Local", operation).netns

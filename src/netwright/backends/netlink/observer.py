@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from netwright.backends.netlink.channel import Channel
+from netwright.backends.netlink.lower import find_lower
 from netwright.backends.netlink.sockets import CHUNK, Sockets
 from netwright.backends.netlink.twins import Place, ask_numbers, find_twins
 from netwright.kinds import observed_class
@@ -28,8 +29,8 @@ def observe(sockets: Sockets, namespaces: Iterable[NetnsRef]) -> dict[NetnsRef, 
         for netns, channel in sockets.open(wanted[start : start + CHUNK]).items():
             found = links[netns] = channel.dump(link.dump(), RTM_NEWLINK, link.decode)
             rest[netns] = _read(channel, {one.ifindex: one.name for one in found})
-    twins = _twins(sockets, links)
-    return {netns: _namespace(netns, found, rest[netns], twins) for netns, found in links.items()}
+    others = _others(sockets, links)
+    return {netns: _namespace(netns, found, rest[netns], others) for netns, found in links.items()}
 
 
 def _read(channel: Channel, names: Mapping[int, str]) -> tuple[frozenset[Address], frozenset[Route], frozenset[Rule]]:
@@ -43,19 +44,29 @@ def _read(channel: Channel, names: Mapping[int, str]) -> tuple[frozenset[Address
     )
 
 
-def _twins(sockets: Sockets, links: Mapping[NetnsRef, Sequence[LinkMessage]]) -> dict[Place, LinkKey]:
+def _others(sockets: Sockets, links: Mapping[NetnsRef, Sequence[LinkMessage]]) -> dict[Place, LinkKey]:
+    """What IFLA_LINK means: a twin, or the link beneath."""
+
+    def numbers(netns: NetnsRef, others: Sequence[NetnsRef]) -> dict[NetnsRef, int]:
+        return ask_numbers(sockets.get(netns), others)
+
     paired = {netns: [one for one in found if observed_class(one.kind, one.hardware).paired] for netns, found in links.items()}
-    return find_twins(paired, lambda netns, others: ask_numbers(sockets.get(netns), others))
+    stacked = {netns: upper for netns, found in links.items() if (upper := [one for one in found if _is_stacked(one)])}
+    return find_twins(paired, numbers) | find_lower(links, stacked, numbers)
+
+
+def _is_stacked(found: LinkMessage) -> bool:
+    return observed_class(found.kind, found.hardware).stacked
 
 
 def _namespace(
     netns: NetnsRef,
     found: Sequence[LinkMessage],
     rest: tuple[frozenset[Address], frozenset[Route], frozenset[Rule]],
-    twins: Mapping[Place, LinkKey],
+    others: Mapping[Place, LinkKey],
 ) -> Namespace:
     names = {one.ifindex: one.name for one in found}
-    links = {one.name: _link(one, names, twins.get((netns, one.ifindex))) for one in found}
+    links = {one.name: _link(one, names, others.get((netns, one.ifindex))) for one in found}
     loopback = links.get(_LOOPBACK)
     addresses, routes, rules = rest
     return Namespace(
@@ -69,7 +80,7 @@ def _namespace(
     )
 
 
-def _link(found: LinkMessage, names: Mapping[int, str], twin: LinkKey | None) -> Link:
+def _link(found: LinkMessage, names: Mapping[int, str], other: LinkKey | None) -> Link:
     cls = observed_class(found.kind, found.hardware)
     return cls(
         name=found.name,
@@ -78,7 +89,7 @@ def _link(found: LinkMessage, names: Mapping[int, str], twin: LinkKey | None) ->
         mtu=found.mtu,
         mac=found.mac,
         master=names.get(found.master_index, ""),
-        **cls.read_info_data(found.data, twin),
+        **cls.read_info_data(found.data, other),
     )
 
 

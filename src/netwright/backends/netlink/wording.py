@@ -36,6 +36,8 @@ def refused(operation: AnyOperation, answer: Answer) -> KernelError:
     hint = _HINTS.get(answer.code)
     if isinstance(operation, CreateLink) and answer.code == errno.EOPNOTSUPP and not answer.text:
         hint = f"this kernel has no links of the kind {operation.link.kind}"
+    if isinstance(operation, CreateLink) and answer.code == errno.EBUSY and (lower := operation.link.beneath()) is not None:
+        hint = f"{lower.name} is a port of a bridge or a bond, or carries links of another kind: name that bridge, or another parent"
     return KernelError(answer.code, f"the kernel refused to {phrase(operation)}: {reason(answer)}", hint=hint)
 
 
