@@ -55,10 +55,11 @@ def resolve(document: Document, facts: Facts) -> Resolved:
         endpoints = [e for e in endpoints if LinkKey(e.netns, e.interface) not in absent]
         routes = {ref: {r for r in own if r.dev is None or LinkKey(ref, r.dev) not in absent} for ref, own in routes.items()}
     published = Publishing(document, endpoints, networks, facts, problems, waiting).resolve()
+    down = {LinkKey(endpoint.netns, endpoint.interface) for endpoint in endpoints if not endpoint.spec.up}
     for ref, standing in published.routes.items():
-        published.routes[ref], _ = _through_what_is_up(ref, standing, endpoints)
+        published.routes[ref], _ = _through_what_is_up(ref, standing, down)
     for ref, standing in routes.items():
-        routes[ref], unusable = _through_what_is_up(ref, standing, endpoints)
+        routes[ref], unusable = _through_what_is_up(ref, standing, down)
         waiting += [f"the route to {route.to} in {ref} waits for {route.dev}, which shall be down" for route in unusable]
     problems += overlaps(document, networks, facts)
     waiting += missing(holding, endpoints, facts)
@@ -82,10 +83,9 @@ def resolve(document: Document, facts: Facts) -> Resolved:
     return Resolved(desired=desired, leases=leases, problems=tuple(problems), refused=refused)
 
 
-def _through_what_is_up(ref: NetnsRef, routes: set[Route], endpoints: list[Endpoint]) -> tuple[set[Route], list[Route]]:
+def _through_what_is_up(ref: NetnsRef, routes: set[Route], down: set[LinkKey]) -> tuple[set[Route], list[Route]]:
     """The routes that the kernel takes, and those that it refuses: the ones through an interface that is down."""
-    down = {endpoint.interface for endpoint in endpoints if endpoint.netns == ref and not endpoint.spec.up}
-    unusable = {route for route in routes if route.dev in down}
+    unusable = {route for route in routes if route.dev is not None and LinkKey(ref, route.dev) in down}
     return routes - unusable, sorted(unusable, key=lambda route: (route.to, route.via or ""))
 
 
