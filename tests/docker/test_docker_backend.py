@@ -9,7 +9,7 @@ from netwright.model.docker import Attachment, DockerNetwork, DockerSubnet, Port
 from netwright.model.state import State
 from netwright.planning.docker import DockerPart, docker_operations
 from netwright.resolve.docker_network import desired_network
-from netwright.spec.schema import NetworkSpec
+from netwright.spec.schema_networks import NetworkSpec
 
 pytestmark = pytest.mark.docker
 

@@ -7,7 +7,7 @@ import pytest
 from netwright.errors import Refused
 from netwright.model.docker import DockerNetwork, DockerSubnet
 from netwright.resolve.docker_network import desired_network
-from netwright.spec.schema import NetworkSpec
+from netwright.spec.schema_networks import NetworkSpec
 
 
 def spec(**keys):

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from netwright.errors import Refused
 from netwright.model.address import family
 from netwright.model.docker import STACK_LABEL, DockerNetwork, DockerSubnet
-from netwright.spec.schema import NetworkSpec
+from netwright.spec.schema_networks import NetworkSpec
 from netwright.spec.subnets import first_host
 
 BRIDGE_NAME = "com.docker.network.bridge.name"

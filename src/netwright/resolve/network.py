@@ -12,7 +12,7 @@ from netwright.model.docker import DockerNetwork
 from netwright.model.names import bridge_name
 from netwright.resolve.facts import Facts
 from netwright.spec.document import Document
-from netwright.spec.schema import NetworkSpec
+from netwright.spec.schema_networks import NetworkSpec
 from netwright.spec.subnets import first_host
 
 

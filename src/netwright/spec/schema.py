@@ -8,17 +8,15 @@ here; what two values can be wrong about together is in `spec.checks`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, field_validator, model_validator
+from pydantic import BaseModel, Discriminator, Field, Tag, field_validator, model_validator
 
 from netwright.errors import InvalidValue
 from netwright.spec.fields import (
     CidrField,
     DockerNameField,
     DomainField,
-    DriverField,
-    GatewayField,
     IfNameField,
     IpField,
     LabelField,
@@ -29,7 +27,6 @@ from netwright.spec.fields import (
     NetnsNameField,
     OneOrList,
     PciField,
-    PlainText,
     PortsField,
     PrefixField,
     RouteTargetField,
@@ -39,6 +36,8 @@ from netwright.spec.fields import (
     TargetField,
     VersionField,
 )
+from netwright.spec.part import Part
+from netwright.spec.schema_networks import NetworkSpec
 from netwright.spec.values import parse_short_publish
 
 
@@ -48,56 +47,6 @@ def _form(value: Any) -> str | None:
 
 _TEXT_OR_MAPPING = Discriminator(_form, custom_error_type="form", custom_error_message="a text or a mapping")
 _SOURCE = "masquerade: the target sees an address of this namespace, which works whatever its routes are; preserve: it sees the client's, and its replies are routed back here"
-
-
-class Part(BaseModel):
-    """Frozen; unknown keys are errors; YAML's own types are taken as they are (the text "1" is no number)."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, populate_by_name=True, arbitrary_types_allowed=True)
-    later: ClassVar[frozenset[str]] = frozenset()
-    """Keys of the language that this release does not know yet."""
-
-
-class NetworkSpec(Part):
-    """A network: a bridge in the namespace Netwright runs in, and the subnets on it.
-
-    Without `subnets`, a network of Netwright's is a plain switch: nothing on it gets an address by itself. One of Docker's
-    gets a subnet from Docker, so that no address on it can be stated here.
-    """
-
-    later = frozenset({"parent", "mode", "vni"})
-
-    managed_by: Literal["netwright", "docker"] = Field("netwright", description="who makes it; docker: containers can join it by name")
-    driver: Annotated[Literal["bridge"], DriverField] = Field("bridge", description="what kind of network it is")
-    name: NameField | None = Field(None, description="the network's name in Docker, if it is not its key here")
-    bridge: IfNameField | None = Field(
-        None, description="the kernel's name for the bridge; absent: a name derived from the stack's and the network's"
-    )
-    subnets: list[PrefixField] = Field(
-        [], description="IPv4 and IPv6 prefixes; every interface on the network has an address in each of them"
-    )
-    gateway: Annotated[list[GatewayField], OneOrList()] | None = Field(
-        None,
-        description="the host's address on the network; absent: each subnet's first; none: the host has none; a list where there are several subnets",
-    )
-    ip_range: Annotated[list[PrefixField], OneOrList()] | None = Field(
-        None, description="the part of a subnet that addresses are allocated from; a list where there are several subnets"
-    )
-    mtu: MtuField | None = Field(None, description="the largest packet, in bytes, for the bridge and what is plugged into it")
-    masquerade: bool = Field(True, description="NAT what leaves the network")
-    internal: bool = Field(False, description="no way in or out")
-    isolated: bool = Field(False, description="no connection from another network begins here, but through a published port")
-    external: bool = Field(False, description="it exists already: join it, never create, change or delete it")
-    stp: bool | None = Field(None, description="spanning tree protocol on the bridge")
-    ageing_seconds: Annotated[int, Field(ge=0, le=1_000_000)] | None = Field(
-        None, description="how long the bridge remembers a MAC address, in seconds"
-    )
-    forward_delay_seconds: Annotated[int, Field(ge=0, le=30)] | None = Field(
-        None, description="how long a new port listens before it forwards, in seconds"
-    )
-    multicast_snooping: bool | None = Field(None, description="false makes many ports cheaper, and floods multicast")
-    options: dict[str, PlainText] = Field({}, description="driver options, passed to Docker as they are")
-    labels: dict[str, PlainText] = Field({}, description="labels of the network in Docker")
 
 
 class NicSelector(Part):

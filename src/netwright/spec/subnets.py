@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from netwright.model.address import canonical
-from netwright.spec.schema import NetworkSpec
+from netwright.spec.schema_networks import NetworkSpec
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from netwright.spec.places import Path
-from netwright.spec.schema import ContainerSpec, InterfaceSpec, NamespaceSpec, NetworkSpec, RouteSpec, Spec
+from netwright.spec.schema import ContainerSpec, InterfaceSpec, NamespaceSpec, RouteSpec, Spec
+from netwright.spec.schema_networks import NetworkSpec
 from netwright.spec.subnets import Subnet, gateways, subnet
 
 

@@ -10,8 +10,9 @@ from pydantic_core import ErrorDetails
 from netwright.errors import InvalidValue
 from netwright.spec.fields import noun
 from netwright.spec.findings import Findings, listing
+from netwright.spec.part import Part
 from netwright.spec.places import Path
-from netwright.spec.schema import ContainerPublishSpec, InterfaceSpec, Part, PublishSpec, Spec
+from netwright.spec.schema import ContainerPublishSpec, InterfaceSpec, PublishSpec, Spec
 from netwright.spec.suggest import closest, did_you_mean
 
 _EXPECTED = {
