@@ -59,7 +59,12 @@ def test_the_article_on_a_docker_host(engine: DockerHost, outside: str, netwrigh
 
     inspected = engine.inspect("network", "custom")
     assert inspected["IPAM"]["Config"] == [
-        {"Subnet": "172.30.0.0/16", "Gateway": "172.30.0.1", "AuxiliaryAddresses": {"my_netns-uplink": "172.30.0.2"}}
+        {
+            "Subnet": "172.30.0.0/16",
+            "IPRange": "172.30.128.0/17",
+            "Gateway": "172.30.0.1",
+            "AuxiliaryAddresses": {"my_netns-uplink": "172.30.0.2"},
+        }
     ]
     assert inspected["Options"]["com.docker.network.bridge.name"] == "docker1"
     assert inspected["Labels"]["io.netwright.stack"] == "article"
@@ -77,7 +82,7 @@ def test_the_article_on_a_docker_host(engine: DockerHost, outside: str, netwrigh
     for number in range(4):
         engine.container(f"later{number}", "--network", "custom")
     given = {c["IPv4Address"] for c in engine.inspect("network", "custom")["Containers"].values()}
-    assert given == {"172.30.0.10/16", "172.30.0.3/16", "172.30.0.4/16", "172.30.0.5/16", "172.30.0.6/16"}
+    assert given == {"172.30.0.10/16", "172.30.128.0/16", "172.30.128.1/16", "172.30.128.2/16", "172.30.128.3/16"}
 
     engine.docker("rm", "--force", *(f"later{number}" for number in range(4)))
     engine.docker("restart", "--time", "0", "web")

@@ -35,6 +35,43 @@ def test_an_endpoint_gets_an_address_in_each_subnet_and_never_a_stated_one() -> 
     assert cidrs(LAB, "b") == {"10.5.0.2/24", "fd00:5::3/64"}
 
 
+def test_each_subnet_has_its_own_range_to_give_from() -> None:
+    text = LAB.replace("mtu: 1400", 'ip_range: ["fd00:5::100/120", 10.5.0.64/26]')
+    assert cidrs(text, "a") == {"10.5.0.64/24", "fd00:5::100/64"}
+
+
+DOCKERS = """\
+version: 1
+name: lab
+networks: {custom: {managed_by: docker, bridge: docker1, subnets: [172.30.0.0/16, "fd30::/64"]}}
+namespaces: {a: {interfaces: {eth0: {network: custom}}}}
+containers: {web: {networks: {custom: {address: 172.30.0.2}}}}
+"""
+
+
+def test_docker_gives_addresses_of_a_range_without_those_that_the_file_states() -> None:
+    there = DockerNetwork(name="custom", driver="bridge", owner="lab", subnets=(DockerSubnet(subnet="172.30.0.0/16"),))
+    made = resolved(DOCKERS, state(host(), docker=DockerState())).desired
+    assert [(s.subnet, s.ip_range, s.range_chosen) for s in made.docker_networks["custom"].subnets] == [
+        ("172.30.0.0/16", "172.30.128.0/17", True),
+        ("fd30::/64", None, False),
+    ]
+    assert made.choices == ("networks.custom.ip_range: 172.30.128.0/17, so that Docker gives no other container 172.30.0.2 (web)",)
+    assert made.warnings == ()
+    standing = resolved(DOCKERS, state(host(), docker=DockerState(networks={"custom": there}))).desired
+    assert (standing.choices, len(standing.warnings)) == ((), 1)
+
+
+def test_a_stated_range_that_holds_a_stated_address_is_warned_of() -> None:
+    text = DOCKERS.replace("subnets:", "ip_range: 172.30.0.0/24, subnets:")
+    assert resolved(text, state(host(), docker=DockerState())).desired.warnings == (
+        (
+            "containers.web.networks.custom.address: 172.30.0.2 is not kept for web while it does not run, because Docker gives any "
+            "container an address of 172.30.0.0/24; say ip_range: 172.30.128.0/17 in networks.custom"
+        ),
+    )
+
+
 def test_a_lease_is_kept_when_the_file_changes_around_it() -> None:
     leases = {"lan/named/a/eth0/10.5.0.0/24": "10.5.0.77"}
     assert cidrs(LAB, "a", leases=leases) == {"10.5.0.77/24", "fd00:5::2/64"}

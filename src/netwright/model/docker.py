@@ -25,6 +25,9 @@ class DockerSubnet:
     subnet: str
     gateway: str | None = None
     ip_range: str | None = None
+    """What Docker gives by itself is of this part; None: of the whole."""
+    range_chosen: bool = field(default=False, compare=False)
+    """Desired only: the file leaves `ip_range` open. A network that stands with another one stays."""
     reserved: Mapping[str, str] = field(default_factory=dict)
     """Auxiliary addresses: name → address. Docker gives them to no container."""
 

@@ -135,7 +135,7 @@ def _subnet_differences(wanted: Mapping[str, DockerSubnet], there: Mapping[str, 
         have = there[prefix]
         if want.gateway is not None and want.gateway != have.gateway:
             yield f"its gateway in {prefix} is {have.gateway or 'nobody'}, not {want.gateway}"
-        if want.ip_range != have.ip_range:
+        if want.ip_range != have.ip_range and not want.range_chosen:
             yield f"containers get addresses of {have.ip_range or prefix}, not of {want.ip_range or prefix}"
         elif free := _allocatable(want, have):
             yield f"{_list(free)} {_are(free)} not reserved in it"

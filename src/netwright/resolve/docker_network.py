@@ -20,11 +20,13 @@ NO_ADDRESS = "com.docker.network.bridge.inhibit_ipv4"
 MTU = "com.docker.network.driver.mtu"
 
 
-def desired_network(stack: str, key: str, network: NetworkSpec, reserved: Mapping[str, str], bridge: str) -> DockerNetwork:
+def desired_network(
+    stack: str, key: str, network: NetworkSpec, reserved: Mapping[str, str], bridge: str, chosen: Mapping[str, str] | None = None
+) -> DockerNetwork:
     """What Docker is asked for. It is called as the file's key, or as its `name:`; containers join it by that.
 
     `reserved`: a name for each → an address that the stack gives to what is no container, of any family. `bridge`: the kernel's name
-    for its bridge; "": Docker chooses. The user's own options come last: they win.
+    for its bridge; "": Docker chooses. `chosen`: subnet → a range for it, where the file states none. The user's own options come last: they win.
 
     With `gateway: none` Docker still sets an address apart as its containers' way out, the first of the subnet if it is asked for none.
     Where the stack has given that very address to something of its own, that is the containers' gateway, and needs no reservation.
@@ -33,7 +35,9 @@ def desired_network(stack: str, key: str, network: NetworkSpec, reserved: Mappin
     """
     stated = [gateway for gateway in network.gateway or () if gateway != "none"]
     nobody = "none" in (network.gateway or ())
-    subnets = tuple(_subnet(prefix, stated, nobody, network.ip_range or (), reserved) for prefix in network.subnets)
+    subnets = tuple(
+        _subnet(prefix, stated, nobody, network.ip_range or (), reserved, (chosen or {}).get(prefix)) for prefix in network.subnets
+    )
     without = [subnet.subnet for subnet in subnets if nobody and not _is_stated(subnet.subnet, stated)]
     if any(family(prefix) == 6 for prefix in without):
         raise Refused(
@@ -60,16 +64,20 @@ def desired_network(stack: str, key: str, network: NetworkSpec, reserved: Mappin
     )
 
 
-def _subnet(prefix: str, stated: list[str], nobody: bool, ranges: list[str] | tuple[()], reserved: Mapping[str, str]) -> DockerSubnet:
+def _subnet(
+    prefix: str, stated: list[str], nobody: bool, ranges: list[str] | tuple[()], reserved: Mapping[str, str], chosen: str | None
+) -> DockerSubnet:
     inside = {name: address for name, address in reserved.items() if _contains(prefix, address)}
     first = first_host(prefix)
     gateway = next(
         (address for address in stated if _contains(prefix, address)), None if nobody and first not in inside.values() else first
     )
+    stated_range = next((part for part in ranges if _contains(prefix, part.partition("/")[0])), None)
     return DockerSubnet(
         subnet=prefix,
         gateway=gateway,
-        ip_range=next((part for part in ranges if _contains(prefix, part.partition("/")[0])), None),
+        ip_range=stated_range or chosen,
+        range_chosen=stated_range is None and chosen is not None,
         # What is Docker's gateway is set apart by that; reserving it as well is refused ("Address already in use").
         reserved={name: address for name, address in sorted(inside.items()) if address != gateway},
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from netwright.errors import Problem
@@ -10,6 +11,7 @@ from netwright.ipam.pool import Pool
 from netwright.model.address import family
 from netwright.model.docker import DockerNetwork
 from netwright.model.names import bridge_name
+from netwright.resolve.docker_range import chosen_ranges
 from netwright.resolve.facts import Facts
 from netwright.spec.document import Document
 from netwright.spec.schema_networks import NetworkSpec
@@ -24,6 +26,8 @@ class Subnet:
     length: int
     gateway: str | None
     pool: Pool
+    docker_range: str | None = None
+    """The part of it that Docker gives addresses from, where that is not all of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +86,7 @@ def _docker_network(document: Document, key: str, spec: NetworkSpec, facts: Fact
             document.problem(("networks", key), f"Docker has no network {name}", "make it first, or leave out external:, then it is made")
         )
     bridge = spec.bridge or (there.bridge if spec.external and there else bridge_name(document.spec.name, key))
-    subnets = _subnets(spec) if spec.subnets or there is None else _observed_subnets(there)
+    subnets = _subnets(spec, _docker_ranges(document, key, there)) if spec.subnets or there is None else _observed_subnets(there)
     for config in there.subnets if spec.external and there is not None else ():
         # Where the file states the subnets, Docker still knows more of the network: what is set apart in it.
         for subnet in subnets:
@@ -98,7 +102,13 @@ def _docker_network(document: Document, key: str, spec: NetworkSpec, facts: Fact
     return Network(key=key, spec=spec, bridge=bridge, subnets=subnets, docker_name=name)
 
 
-def _subnets(spec: NetworkSpec) -> tuple[Subnet, ...]:
+def _docker_ranges(document: Document, key: str, there: DockerNetwork | None) -> dict[str, str]:
+    """Subnet → the range that Docker gives addresses from, where the file does not say it: as it is, or as it will be made."""
+    standing = {config.subnet: config.ip_range for config in there.subnets} if there is not None else {}
+    return {prefix: part for prefix, part in {**chosen_ranges(document, key), **standing}.items() if part is not None}
+
+
+def _subnets(spec: NetworkSpec, docker_ranges: Mapping[str, str] | None = None) -> tuple[Subnet, ...]:
     gateways = [] if spec.gateway is None else [None if g == "none" else g for g in spec.gateway]
     subnets = []
     for prefix in spec.subnets:
@@ -106,13 +116,14 @@ def _subnets(spec: NetworkSpec) -> tuple[Subnet, ...]:
         stated = [g for g in gateways if g is not None and ipaddress.ip_address(g) in network]
         nobody = None in gateways
         gateway = stated[0] if stated else None if nobody else first_host(prefix)
-        ip_range = next((r for r in spec.ip_range or () if ipaddress.ip_network(r).subnet_of(network)), None)  # type: ignore[arg-type]
+        ip_range = next((r for r in spec.ip_range or () if ipaddress.ip_network(r).network_address in network), None)
         # Docker gives its containers what is in ip_range; what we give to others stays outside it while there is room.
         docker = spec.managed_by == "docker"
-        pool = Pool.of(prefix, ip_range=None if docker else ip_range, avoid=ip_range if docker else None)
+        docker_range = (ip_range or (docker_ranges or {}).get(prefix)) if docker else None
+        pool = Pool.of(prefix, ip_range=None if docker else ip_range, avoid=docker_range)
         if gateway is not None:
             pool.take(gateway)
-        subnets.append(Subnet(prefix=prefix, length=network.prefixlen, gateway=gateway, pool=pool))
+        subnets.append(Subnet(prefix=prefix, length=network.prefixlen, gateway=gateway, pool=pool, docker_range=docker_range))
     return tuple(subnets)
 
 
@@ -124,6 +135,12 @@ def _observed_subnets(network: DockerNetwork) -> tuple[Subnet, ...]:
             if address:
                 pool.take(address)
         subnets.append(
-            Subnet(prefix=config.subnet, length=ipaddress.ip_network(config.subnet).prefixlen, gateway=config.gateway, pool=pool)
+            Subnet(
+                prefix=config.subnet,
+                length=ipaddress.ip_network(config.subnet).prefixlen,
+                gateway=config.gateway,
+                pool=pool,
+                docker_range=config.ip_range,
+            )
         )
     return tuple(subnets)

@@ -17,10 +17,12 @@ from netwright.model.netns import HOST, NetnsRef
 from netwright.model.route import Route
 from netwright.model.state import Desired, Namespace, State
 from netwright.resolve.docker_network import desired_network
+from netwright.resolve.docker_range import chosen_ranges
 from netwright.resolve.endpoint import Endpoint, Holder, holders, resolve_endpoints
 from netwright.resolve.external import missing
 from netwright.resolve.facts import Facts, matches
 from netwright.resolve.host_check import overlaps
+from netwright.resolve.kept_address import range_choices, unkept
 from netwright.resolve.links import Links, resolve_links
 from netwright.resolve.names import hosts_file, resolv_conf
 from netwright.resolve.network import Network, resolve_networks
@@ -78,6 +80,8 @@ def resolve(document: Document, facts: Facts) -> Resolved:
         docker_networks=_docker_networks(document, networks, endpoints),
         attachments=_attachments(document, networks, facts, waiting),
         waiting=tuple(dict.fromkeys(waiting)),
+        warnings=tuple(unkept(document, networks, facts)),
+        choices=tuple(range_choices(document, networks, facts)),
     )
     refused = tuple(obstacles(document.spec.name, forward, intents.get(HOST, Intents())))
     return Resolved(desired=desired, leases=leases, problems=tuple(problems), refused=refused)
@@ -208,7 +212,8 @@ def _docker_networks(document: Document, networks: dict[str, Network], endpoints
             for version in (4, 6)
             if (address := endpoint.address(version)) is not None
         }
-        wanted[network.docker_name] = desired_network(document.spec.name, network.key, network.spec, reserved, network.bridge or "")
+        chosen = chosen_ranges(document, network.key)
+        wanted[network.docker_name] = desired_network(document.spec.name, network.key, network.spec, reserved, network.bridge or "", chosen)
     return wanted
 
 
