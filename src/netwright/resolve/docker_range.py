@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from netwright.ipam.block import free_block
 from netwright.spec.document import Document
-from netwright.spec.schema import NetworkSpec
+from netwright.spec.schema_networks import NetworkSpec
 
 
 def chosen_ranges(document: Document, key: str) -> dict[str, str]:
