@@ -118,7 +118,7 @@ def test_another_hand_in_our_table_shows_in_its_listing(netns: str, edit: str) -
     assert before is not None
     assert after is not None
     assert (after.digest, after.name) == (before.digest, before.name)
-    assert after.listing != before.listing
+    assert (after.listing, after.elements) != (before.listing, before.elements)
 
 
 def test_a_packet_does_not_show_in_the_listing(netns: str) -> None:

@@ -12,7 +12,7 @@ from dataclasses import replace
 import pytest
 
 from netwright.backends.fake import FakeWorld
-from netwright.firewall.text import chain_text
+from netwright.firewall.text import chain_text, map_text
 from netwright.kinds.bridge import Bridge
 from netwright.kinds.loopback import Loopback
 from netwright.kinds.macvlan import Macvlan
@@ -26,6 +26,7 @@ from netwright.model.operation import (
     AddRoute,
     AddRule,
     AnyOperation,
+    ChangeElements,
     ChangeLink,
     CreateLink,
     CreateNetns,
@@ -406,6 +407,19 @@ def test_a_table_is_replaced_whole_and_told_with_what_it_publishes(world: World)
     assert seen.listing
     do(world, DeleteTable(netns=A, name="nw_contract", why=WHY))
     assert look(world, A, table="nw_contract").table is None
+
+
+def test_elements_come_and_go_under_the_same_rules(world: World) -> None:
+    table = Table.of("nw_contract", map_text("m", "inet_proto . inet_service : verdict", {"tcp . 80": "accept"}), frozenset())
+    do(world, ReplaceTable(netns=A, table=table, owner="contract", why=WHY))
+    before = look(world, A, table="nw_contract").table
+    out, put = frozenset({"6 . 80 : accept"}), frozenset({"6 . 80 : drop", "17 . 53 : accept"})
+    do(world, ChangeElements(netns=A, table="nw_contract", remove={"m": out}, add={"m": put}, why=WHY))
+    after = look(world, A, table="nw_contract").table
+    assert before is not None
+    assert after is not None
+    assert (before.elements, after.elements) == ({"m": out}, {"m": put})
+    assert (before.digest, before.listing) == (after.digest, after.listing)
 
 
 def test_files_are_written_over_and_outlive_their_namespace(world: World) -> None:

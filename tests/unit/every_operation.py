@@ -17,6 +17,7 @@ from netwright.model.operation import (
     AddRoute,
     AddRule,
     AnyOperation,
+    ChangeElements,
     ChangeLink,
     ConnectContainer,
     CreateDockerNetwork,
@@ -233,6 +234,25 @@ CASES: list[tuple[AnyOperation, str, list[str]]] = [
                 "\tchain c {\n"
                 "\t}\n"
                 "}\n"
+                "EOF"
+            )
+        ],
+    ),
+    (
+        ChangeElements(
+            netns=WEB,
+            table="nw_lab",
+            remove={"target": frozenset({"6 . 80 : 10.5.0.2 . 8080"})},
+            add={"target": frozenset({"6 . 80 : 10.5.0.3 . 8080"}), "from4_1": frozenset({"10.9.0.0/24", "10.8.0.0/24"})},
+            why=WHY,
+        ),
+        "replace 6 . 80 : 10.5.0.2 . 8080 by 3 elements in nft table nw_lab in web",
+        [
+            (
+                "ip netns exec web nft -f - <<'EOF'\n"
+                "delete element inet nw_lab target { 6 . 80 }\n"
+                "add element inet nw_lab from4_1 { 10.8.0.0/24, 10.9.0.0/24 }\n"
+                "add element inet nw_lab target { 6 . 80 : 10.5.0.3 . 8080 }\n"
                 "EOF"
             )
         ],

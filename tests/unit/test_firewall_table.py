@@ -93,7 +93,19 @@ def test_nothing_to_do_is_no_table() -> None:
 
 
 def test_equal_intents_give_equal_digests_and_others_another() -> None:
-    assert compiled(publish()).digest == compiled(publish()).digest != compiled(publish(ports=(1235, 1235))).digest
+    assert compiled(publish()) == compiled(publish())
+    assert compiled(publish()).digest != compiled(publish(sources=None)).digest
+
+
+def test_another_port_or_target_is_other_elements_under_the_same_rules() -> None:
+    one, two = compiled(publish()), compiled(publish(ports=(1235, 1235), target="172.30.0.11"))
+    assert one.digest == two.digest
+    assert two.elements == {
+        "from4_1": frozenset({"10.0.0.0/16"}),
+        "listen_interface4": frozenset({'"eth1" . 6 . 1235 : jump interface_from4_1'}),
+        "target_interface4": frozenset({'"eth1" . 6 . 1235 : 172.30.0.11 . 1234'}),
+        "published4": frozenset({"6 . 1235 . 172.30.0.11 . 1234 : goto masquerade_it"}),
+    }
 
 
 def test_two_thousand_ports_of_one_list_of_sources_add_no_rule() -> None:

@@ -19,6 +19,7 @@ from netwright.model.operation import (
     AddRoute,
     AddRule,
     AnyOperation,
+    ChangeElements,
     ChangeLink,
     CreateLink,
     CreateNetns,
@@ -123,6 +124,8 @@ class FakeWorld(FakeNetwork):
             case ReplaceTable(netns=ref, table=table):
                 self.netns(ref)
                 self.tables[ref, table.name] = replace(table, listing=table.digest)
+            case ChangeElements():
+                self._change_elements(operation)
             case DeleteTable(netns=ref, name=name):
                 self.tables.pop((ref, name), None)
             case RemoveRoute() | RemoveRule():
@@ -134,6 +137,18 @@ class FakeWorld(FakeNetwork):
                 pass
             case _:
                 raise fail(errno.EOPNOTSUPP, f"there is no Docker here for {type(operation).__name__}")
+
+    def _change_elements(self, operation: ChangeElements) -> None:
+        """ENOENT where the table or an element to take out is not there, as the kernel."""
+        key = operation.netns, operation.table
+        table = self.tables.get(key)
+        if table is None or not all(gone <= table.elements.get(name, frozenset()) for name, gone in operation.remove.items()):
+            raise fail(errno.ENOENT, f"elements of {operation.table}")
+        elements = {
+            name: (there - operation.remove.get(name, frozenset())) | operation.add.get(name, frozenset())
+            for name, there in table.elements.items()
+        }
+        self.tables[key] = replace(table, elements=elements)
 
     def _set(self, operation: RemoveRoute | RemoveRule | AddRule | SetForeignRules) -> None:
         there = self.netns(operation.netns)

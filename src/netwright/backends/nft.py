@@ -16,7 +16,8 @@ from netwright.firewall.mark import Mark, observed, parse_mark
 from netwright.model.firewall import ForwardFilter, Table
 from netwright.model.names import table_name
 from netwright.model.netns import NetnsRef
-from netwright.model.operation import AnyOperation, DeleteTable, ReplaceTable
+from netwright.model.nft_text import element_commands
+from netwright.model.operation import AnyOperation, ChangeElements, DeleteTable, ReplaceTable
 from netwright.ports import OperationFailed
 from netwright.rtnl.nftables import decode_comment, get_table
 
@@ -24,7 +25,7 @@ from netwright.rtnl.nftables import decode_comment, get_table
 class Nft:
     """nftables. No library is loaded before a table of ours is found, or one is to be made."""
 
-    HANDLES: ClassVar[tuple[type[AnyOperation], ...]] = (ReplaceTable, DeleteTable)
+    HANDLES: ClassVar[tuple[type[AnyOperation], ...]] = (ReplaceTable, ChangeElements, DeleteTable)
     """The operations that `execute` takes."""
 
     def observe_tables(self, tables: Mapping[NetnsRef, str]) -> dict[NetnsRef, Table]:
@@ -58,6 +59,8 @@ class Nft:
                 match operation:
                     case ReplaceTable(netns=netns, table=table, owner=owner):
                         run_in(netns, partial(_replace, netns, table, owner))
+                    case ChangeElements(netns=netns, table=name, remove=remove, add=add):
+                        run_in(netns, partial(_change, netns, name, element_commands(name, remove, add)))
                     case DeleteTable(netns=netns, name=name):
                         _delete_in(netns, name)
                     case _:
@@ -78,6 +81,14 @@ def _replace(netns: NetnsRef, table: Table, owner: str) -> None:
         run_nft(table.replacement(owner))
     except FirewallError as error:
         raise FirewallError(f"the nft table {table.name} was not taken in {netns}: {error}", hint=error.hint) from error
+
+
+def _change(netns: NetnsRef, name: str, text: str) -> None:
+    _mark(netns, name)
+    try:
+        run_nft(text)
+    except FirewallError as error:
+        raise FirewallError(f"what is in the nft table {name} was not changed in {netns}: {error}", hint=error.hint) from error
 
 
 def _delete_in(netns: NetnsRef, name: str) -> None:

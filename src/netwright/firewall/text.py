@@ -37,5 +37,6 @@ def chain_text(name: str, rules: Sequence[str], *, hook: str | None = None) -> s
 
 def _collection(kind: str, name: str, type_: str, elements: Sequence[str], *, interval: bool) -> str:
     flags = "\t\tflags interval\n" if interval else ""
-    body = ",\n\t\t\t".join(elements)
-    return f"\t{kind} {name} {{\n\t\ttype {type_}\n{flags}\t\telements = {{\n\t\t\t{body}\n\t\t}}\n\t}}\n"
+    lines = ",\n\t\t\t".join(elements)
+    body = f"\t\telements = {{\n\t\t\t{lines}\n\t\t}}\n" if elements else ""
+    return f"\t{kind} {name} {{\n\t\ttype {type_}\n{flags}{body}\t}}\n"

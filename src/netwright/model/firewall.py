@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 
+from netwright.model.nft_text import Elements, split
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Published:
@@ -20,11 +22,10 @@ class Published:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """Our nft table in one namespace; whole, since it is replaced whole.
+    """A table of ours in one namespace. Its rules are replaced whole; what is in its sets and maps is changed element by element.
 
-    Desired: `text` and `digest`. Observed: `digest` as the table's comment has it, `listing` as the kernel lists it,
-    `published` as its maps have it. `intact` is said of a desired table: the listing that its digest had when it was
-    loaded, None where that was never seen.
+    Desired: `text`, the `digest` of all but the elements, and the `elements`. Observed: `digest` as the table's comment has it,
+    `elements` and `published` as the kernel lists them, `listing` as it lists the rest.
     """
 
     name: str
@@ -32,12 +33,14 @@ class Table:
     text: str = field(default="", compare=False)
     published: frozenset[Published] = frozenset()
     listing: str | None = None
+    elements: Elements = field(default_factory=dict)
 
     @staticmethod
     def of(name: str, body: str, published: frozenset[Published]) -> Table:
         """A desired table from the text between its braces."""
-        digest = hashlib.blake2s(body.encode(), digest_size=12).hexdigest()
-        return Table(name=name, digest=digest, text=body, published=published)
+        rules, elements = split(body)
+        digest = hashlib.blake2s(rules.encode(), digest_size=12).hexdigest()
+        return Table(name=name, digest=digest, text=body, published=published, elements=elements)
 
     def replacement(self, owner: str) -> str:
         """nft(8) text that puts this table in the place of what is there under its name, if anything is, in one transaction."""

@@ -10,6 +10,7 @@ from netwright.model.firewall import ForeignChain, Published, Table
 from netwright.model.link import Link
 from netwright.model.loan import Loan
 from netwright.model.netns import NetnsRef
+from netwright.model.nft_text import Elements
 from netwright.model.route import Address, Route, Rule
 from netwright.model.state import Claims
 
@@ -155,6 +156,16 @@ class ReplaceTable(Operation):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeElements(Operation):
+    """What is in the sets and maps of our table, in one transaction. Its rules, their handles and counters stay as they are."""
+
+    netns: NetnsRef
+    table: str
+    remove: Elements
+    add: Elements
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DeleteTable(Operation):
     """Our table, with all that is in it."""
 
@@ -242,6 +253,7 @@ AnyOperation = (
     | RemoveRule
     | SetSysctl
     | ReplaceTable
+    | ChangeElements
     | DeleteTable
     | SetForeignRules
     | FlushConntrack

@@ -59,7 +59,7 @@ def _rules(want: Namespace | None, have: Namespace | None) -> str:
         return ""
     if have.table is None:
         return "its rules are missing"
-    return "" if have.table.digest == want.table.digest else "its rules differ"
+    return "" if (have.table.digest, have.table.elements) == (want.table.digest, want.table.elements) else "its rules differ"
 
 
 def _interface(interface: Interface, want: Namespace | None, have: Namespace | None) -> Interface:

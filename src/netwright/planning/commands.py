@@ -10,11 +10,13 @@ from netwright.model.docker import STACK_LABEL, Attachment, DockerNetwork
 from netwright.model.firewall import ForeignChain, Published
 from netwright.model.names import SHARED_FILE, SHARED_FOLDER
 from netwright.model.netns import HOST, NetnsRef
+from netwright.model.nft_text import element_commands
 from netwright.model.operation import (
     AddAddress,
     AddRoute,
     AddRule,
     AnyOperation,
+    ChangeElements,
     ChangeLink,
     ConnectContainer,
     CreateDockerNetwork,
@@ -109,6 +111,8 @@ def commands_of(operation: AnyOperation, stack: str) -> list[str]:
             return [_sysctl(netns, key, value)]
         case ReplaceTable(netns=netns, table=table, owner=owner):
             return [here_document(inside(netns, "nft", "-f", "-"), table.replacement(owner))]
+        case ChangeElements(netns=netns, table=name, remove=remove, add=add):
+            return [here_document(inside(netns, "nft", "-f", "-"), element_commands(name, remove, add))]
         case DeleteTable(netns=netns, name=name):
             return [inside(netns, "nft", "delete", "table", "inet", name)]
         case SetForeignRules(netns=netns, chain=chain, old=old, new=new):

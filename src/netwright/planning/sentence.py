@@ -11,11 +11,13 @@ from netwright.model.firewall import ForeignChain, Published
 from netwright.model.link import Link, managed_fields
 from netwright.model.names import SHARED_FILE
 from netwright.model.netns import HOST, NetnsKind, NetnsRef
+from netwright.model.nft_text import Elements
 from netwright.model.operation import (
     AddAddress,
     AddRoute,
     AddRule,
     AnyOperation,
+    ChangeElements,
     ChangeLink,
     ConnectContainer,
     CreateDockerNetwork,
@@ -73,6 +75,8 @@ def sentence(operation: AnyOperation) -> str:
             published = len(table.published)
             ports = f" ({published} published port{'s' * (published != 1)})" if published else ""
             return f"load nft table {table.name}{ports} {_in(netns)}"
+        case ChangeElements(netns=netns, table=name, remove=remove, add=add):
+            return f"{_elements(remove, add)} nft table {name} {_in(netns)}"
         case DeleteTable(netns=netns, name=name):
             return f"delete nft table {name} {_in(netns)}"
         case SetForeignRules(netns=netns, chain=chain, old=old, new=new):
@@ -186,6 +190,17 @@ def _rule(rule: Rule) -> str:
     if rule.source_ports:
         words.append(f"from port {_range(rule.source_ports)}")
     return " ".join([*words, f"looks in table {rule.table}"])
+
+
+def _elements(remove: Elements, add: Elements) -> str:
+    gone, come = ([one for name in sorted(some) for one in sorted(some[name])] for some in (remove, add))
+    if not come:
+        return f"take {_shown(gone)} out of"
+    return f"replace {_shown(gone)} by {_shown(come)} in" if gone else f"put {_shown(come)} into"
+
+
+def _shown(elements: list[str]) -> str:
+    return elements[0] if len(elements) == 1 else f"{len(elements)} elements"
 
 
 def _foreign(chain: ForeignChain, old: int, new: int) -> str:

@@ -7,6 +7,7 @@ from netwright.model.link import LinkKey
 from netwright.model.loan import FOLLOWS, SysctlLoan
 from netwright.model.netns import NetnsRef
 from netwright.model.operation import (
+    ChangeElements,
     DeleteTable,
     FlushConntrack,
     RemoveFile,
@@ -90,7 +91,7 @@ def _born_without_ipv6(wanted: Namespace, there: Namespace | None) -> str | None
 
 
 def plan_table(desired: Desired, wanted: Namespace, there: Namespace | None, draft: Draft) -> None:
-    """Our table, replaced whole if it is not exactly what it should be."""
+    """Our table: replaced whole if its rules are not exactly what they should be; else what is in its sets and maps is put right."""
     want, have = wanted.table, there.table if there else None
     gone = (have.published if have else frozenset()) - (want.published if want else frozenset())
     if want is None:
@@ -98,11 +99,21 @@ def plan_table(desired: Desired, wanted: Namespace, there: Namespace | None, dra
             draft.add(Step.CLOSE, DeleteTable(netns=wanted.ref, name=have.name, why="nothing is published or masqueraded any more"))
     elif (why := _stale(want, have, desired)) is not None:
         draft.add(Step.OPEN, ReplaceTable(netns=wanted.ref, table=want, owner=desired.stack, why=why))
+    elif have is not None and have.elements != want.elements:
+        draft.add(Step.OPEN, _change_elements(wanted.ref, want, have))
     if gone:
         draft.add(
             Step.FORGET,
             FlushConntrack(netns=wanted.ref, published=gone, why="published no more, or to another target: no connection lives on"),
         )
+
+
+def _change_elements(ref: NetnsRef, want: Table, have: Table) -> ChangeElements:
+    """Of a map's key with another value, the old entry goes and the new one comes."""
+    names = sorted(want.elements)
+    remove = {name: gone for name in names if (gone := have.elements.get(name, frozenset()) - want.elements[name])}
+    add = {name: come for name in names if (come := want.elements[name] - have.elements.get(name, frozenset()))}
+    return ChangeElements(netns=ref, table=want.name, remove=remove, add=add, why="addresses or ports have changed")
 
 
 def _stale(want: Table, have: Table | None, desired: Desired) -> str | None:
