@@ -1,38 +1,58 @@
-"""These tests play a host on which a real Docker Engine runs: one engine for a pytest process, emptied after each test."""
+"""These tests play a host on which a real Docker Engine runs: one engine at a time for a pytest process, emptied after each test.
+
+Most run with the engine that is installed. Those marked `every_engine` run with each of `docker_engines.ENGINES`.
+"""
 
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from docker_engines import ENGINES, Programs
 from docker_host import DockerHost
 from docker_plugin import Plugin
 
 import own_host
 from netwright.backends.docker import DockerEngine
 
-NEEDS_DOCKER = "needs dockerd (Debian's package is docker.io)"
-
 
 def pytest_configure(config: pytest.Config) -> None:
     own_host.leave_the_machine(config)
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "docker_host" in metafunc.fixturenames:
+        engines = ENGINES if metafunc.definition.get_closest_marker("every_engine") else ENGINES[:1]
+        metafunc.parametrize("docker_host", engines, indirect=True, scope="session", ids=lambda engine: engine.name)
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     here = Path(__file__).parent
-    reason = own_host.NEEDS_ROOT if os.geteuid() != 0 else None if shutil.which("dockerd") else NEEDS_DOCKER
     for item in items:
-        if reason and item.path.is_relative_to(here):
-            item.add_marker(pytest.mark.skip(reason=reason))
+        if not item.path.is_relative_to(here):
+            continue
+        item.add_marker(pytest.mark.docker)
+        if os.geteuid() != 0:
+            item.add_marker(pytest.mark.skip(reason=own_host.NEEDS_ROOT))
+        if isinstance(item, pytest.Function) and (engine := _engine_of(item)):
+            # For pytest-xdist: one worker for each engine, which is so started once.
+            item.add_marker(pytest.mark.xdist_group(f"docker-{engine.name}"))
+
+
+def _engine_of(item: pytest.Function) -> Programs | None:
+    return item.callspec.params.get("docker_host") if hasattr(item, "callspec") else None
 
 
 @pytest.fixture(scope="session")
-def docker_host() -> Iterator[DockerHost]:
-    host = DockerHost()
+def docker_host(request: pytest.FixtureRequest) -> Iterator[DockerHost]:
+    programs: Programs = request.param
+    if programs.missing:
+        pytest.skip(programs.missing)
+    host = DockerHost(programs)
     try:
         host.start()
         host.load_image()

@@ -25,6 +25,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from docker_engines import Programs
+
 import own_host
 
 IMAGE = "bb:1"
@@ -53,14 +55,17 @@ def wait_for(what: str, ready: Callable[[], object], seconds: float = PATIENCE_S
 class DockerHost:
     """Started by `start`, ended by `remove`; `stop` and `start` in between are an engine that is stopped and started."""
 
-    def __init__(self) -> None:
+    def __init__(self, programs: Programs) -> None:
+        self.programs = programs
         self.folder = Path(tempfile.mkdtemp(prefix="netwright-docker-"))
         self.socket = self.folder / "docker.sock"
         self.url = f"unix://{self.socket}"
         self.plugins = self.folder / "plugins"
         self.plugins.mkdir()
+        self.scratch = self.folder / "tmp"
+        self.scratch.mkdir()
         self.log = self.folder / "dockerd.log"
-        self.cgroup = f"netwright-tests-{os.getpid()}"
+        self.cgroup = f"netwright-tests-{os.getpid()}-{programs.name}"
         self._process: subprocess.Popen[bytes] | None = None
         self._mounts = ""
         with own_host.away():
@@ -88,7 +93,7 @@ class DockerHost:
     def docker(self, *arguments: str, stdin: bytes | None = None) -> str:
         """The docker command, the witness; its stdout. Raises AssertionError with its stderr."""
         command = ["docker", "--host", self.url, *arguments]
-        environment = {**os.environ, "DOCKER_CONFIG": str(self.folder / "cli")}
+        environment = {**os.environ, "DOCKER_CONFIG": str(self.folder / "cli"), "PATH": self.programs.path}
         done = subprocess.run(command, check=False, capture_output=True, input=stdin, env=environment, timeout=2 * PATIENCE_SECONDS)
         if done.returncode != 0:
             raise AssertionError(f"docker {' '.join(arguments)}: {done.stderr.decode().strip()}")
@@ -128,6 +133,7 @@ class DockerHost:
         arguments = (
             *("--data-root", str(self.folder / "data"), "--exec-root", str(self.folder / "exec"), "--pidfile", str(self.folder / "pid")),
             *("--host", self.url, "--storage-driver", "vfs", "--cgroup-parent", f"/{self.cgroup}"),
+            *self.programs.options,
         )
         command = [*_inside(self.host), "unshare", "--mount", "--propagation", "private", "sh", "-ec", MOUNTS, "dockerd", *arguments]
         with self.log.open("ab") as log:
@@ -137,7 +143,8 @@ class DockerHost:
                 stdout=log,
                 stderr=log,
                 pass_fds=(self.host,),
-                env={**os.environ, "PLUGINS": str(self.plugins)},
+                # A containerd that ends writes its stacks down in TMPDIR.
+                env={**os.environ, "PLUGINS": str(self.plugins), "TMPDIR": str(self.scratch), "PATH": self.programs.path},
                 start_new_session=True,
                 preexec_fn=lambda: _prctl(PR_SET_PDEATHSIG, signal.SIGTERM),  # noqa: PLW1509 - it must not outlive a killed test run
             )

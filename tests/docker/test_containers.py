@@ -13,6 +13,8 @@ from docker_host import DockerHost
 import netwright
 from clients import fetch, serving
 
+pytestmark = pytest.mark.every_engine
+
 
 @pytest.fixture
 def netwrights(tmp_path: Path) -> Iterator[netwright.Engine]:

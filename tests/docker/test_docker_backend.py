@@ -11,7 +11,7 @@ from netwright.planning.docker import DockerPart, docker_operations
 from netwright.resolve.docker_network import desired_network
 from netwright.spec.schema_networks import NetworkSpec
 
-pytestmark = pytest.mark.docker
+pytestmark = pytest.mark.every_engine
 
 
 def test_a_network_is_made_with_all_that_is_asked_for(engine, backend):

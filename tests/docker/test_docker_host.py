@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import os
 
-import pytest
-
 import own_host
-
-pytestmark = pytest.mark.docker
 
 
 def test_the_engine_runs_on_a_host_of_its_own(engine):

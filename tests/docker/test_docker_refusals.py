@@ -13,7 +13,7 @@ from netwright.model.state import State
 from netwright.planning.docker import docker_operations
 from netwright.ports import OperationFailed
 
-pytestmark = pytest.mark.docker
+pytestmark = pytest.mark.every_engine
 
 
 def test_the_engine_removes_no_network_that_is_in_use(engine, backend):
@@ -24,7 +24,7 @@ def test_the_engine_removes_no_network_that_is_in_use(engine, backend):
     assert failed.value.operation == RemoveDockerNetwork(name="lan", why="test")
     assert isinstance(failed.value.__cause__, DockerError)
     assert str(failed.value).startswith("the Docker Engine would not remove the network lan: error while removing network: ")
-    assert str(failed.value).endswith("has active endpoints")
+    assert "has active endpoints" in str(failed.value)
     assert failed.value.__cause__.hint == "containers are on it: `docker network inspect` names them; disconnect or remove them first"
     assert docker_operations(wants(), State(docker=backend.observe())).refused == (
         "the Docker network lan is this stack's and not wanted any more, and web is on it: disconnect it first (`docker network disconnect lan web`)",
@@ -80,7 +80,8 @@ def test_the_refusals_of_the_engine_reach_the_reader(engine, backend):
     overlapping = DockerNetwork(name="overlap", driver="bridge", subnets=(DockerSubnet(subnet="172.30.5.0/24"),))
     with pytest.raises(OperationFailed) as failed:
         execute(backend, create(overlapping))
-    assert str(failed.value) == ("the Docker Engine would not make the network overlap: Pool overlaps with other one on this address space")
+    assert str(failed.value).startswith("the Docker Engine would not make the network overlap: ")
+    assert str(failed.value).endswith("Pool overlaps with other one on this address space")
     with pytest.raises(OperationFailed, match=r"would not make the network custom: network with name custom already exists$"):
         execute(backend, create(FULL))
     engine.container("web")

@@ -12,6 +12,8 @@ from docker_host import DockerHost
 import netwright
 from clients import fetch, serving
 
+pytestmark = pytest.mark.every_engine
+
 SHOP = """\
 version: 1
 name: shop

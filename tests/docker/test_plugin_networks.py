@@ -12,6 +12,8 @@ from docker_plugin import Plugin, create, inside
 
 from clients import fetch
 
+pytestmark = pytest.mark.every_engine
+
 
 def address(engine: DockerHost, pid: int, dev: str = "eth0") -> dict[str, Any]:
     """`ip address` of an interface in a container."""

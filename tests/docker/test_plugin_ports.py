@@ -12,6 +12,8 @@ from docker_plugin import Plugin, create, inside
 import netwright
 from clients import fetch, serving
 
+pytestmark = pytest.mark.every_engine
+
 
 @pytest.fixture
 def outside(engine: DockerHost) -> Iterator[str]:

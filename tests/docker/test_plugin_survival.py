@@ -11,6 +11,8 @@ from docker_plugin import Plugin, create, inside
 
 from clients import fetch
 
+pytestmark = pytest.mark.every_engine
+
 
 def serve_abroad(engine: DockerHost) -> str:
     for netns in (None, engine.ext):
