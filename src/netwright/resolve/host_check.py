@@ -3,55 +3,58 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterator
 
 from netwright.errors import Problem
-from netwright.model.address import DEFAULT4, DEFAULT6
-from netwright.model.route import PROTOCOL
 from netwright.resolve.facts import Facts
 from netwright.resolve.network import Network
-from netwright.spec.document import Document
+from netwright.resolve.occupied import Occupied, Prefix, occupied
+from netwright.spec.document import Document, path_text
 
 
-def overlaps(document: Document, networks: dict[str, Network], facts: Facts) -> list[Problem]:
-    """Subnets that the host already routes elsewhere, or that Docker uses."""
+def overlaps(document: Document, networks: dict[str, Network], facts: Facts) -> tuple[list[Problem], list[str]]:
+    """Subnets that the host already routes elsewhere, or that Docker uses: problems.
+
+    And warnings: of a subnet that stands already, and with which something that came later is in conflict (a VPN).
+    """
     own = {network.bridge for network in networks.values() if network.bridge}
     docker_names = {network.docker_name for network in networks.values() if network.docker_name}
-    routed = list(_routed(facts, document.spec.name, own))
-    in_docker = [
-        (ipaddress.ip_network(config.subnet), name)
-        for name, network in facts.docker.networks.items()
-        if name not in docker_names and network.owner != document.spec.name
-        for config in network.subnets
-    ]
+    others = occupied(facts, document.spec.name, bridges=own, docker_names=docker_names)
     problems = []
+    warnings = []
     for key, network in networks.items():
         if network.spec.external:
             continue
         for index, prefix in enumerate(network.spec.subnets):
             subnet = ipaddress.ip_network(prefix)
             path = ("networks", key, "subnets", index)
-            for other, name in in_docker:
-                if subnet.version == other.version and subnet.overlaps(other):
-                    problems.append(
-                        document.problem(path, f"{prefix} overlaps {other}, which is Docker's network {name}", "choose another subnet")
-                    )
-            for other, dev in routed:
-                if subnet.version == other.version and subnet.overlaps(other) and not any(o == other for o, _ in in_docker):
-                    problems.append(
-                        document.problem(path, f"{prefix} overlaps {other}, which the host reaches through {dev}", "choose another subnet")
-                    )
-    return problems
+            for other in others:
+                if not other.overlaps(subnet):
+                    continue
+                if _stands(network, subnet, document.spec.name, facts):
+                    warnings.append(f"{path_text(path)}: {prefix} overlaps {other.prefix}, {other.whose}; {_outcome(subnet, other)}")
+                else:
+                    problems.append(document.problem(path, f"{prefix} overlaps {other.prefix}, {other.whose}", "choose another subnet"))
+    return problems, warnings
 
 
-def _routed(facts: Facts, stack: str, own: set[str]) -> Iterator[tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, str]]:
-    for route in sorted(facts.host.routes, key=lambda r: (r.to, r.dev or "")):
-        if route.to in (DEFAULT4, DEFAULT6) or route.kind != "unicast" or route.dev is None or route.dev in own or route.dev == "lo":
-            continue
-        link = facts.host.links.get(route.dev)
-        if (link is not None and stack in (link.owner, link.borrower)) or route.protocol == PROTOCOL:
-            continue
-        network = ipaddress.ip_network(route.to)
-        if network.is_link_local or network.is_multicast:
-            continue
-        yield network, route.dev
+def _stands(network: Network, subnet: Prefix, stack: str, facts: Facts) -> bool:
+    """Whether the network is there, as the stack's, with this subnet."""
+    if network.docker_name is not None:
+        there = facts.docker.networks.get(network.docker_name)
+        return there is not None and there.owner == stack and any(ipaddress.ip_network(one.subnet) == subnet for one in there.subnets)
+    bridge = facts.host.links.get(network.bridge or "")
+    if bridge is None or bridge.owner != stack:
+        return False
+    gateway = next((one.gateway for one in network.subnets if one.prefix == str(subnet)), None)
+    return gateway is None or any(
+        one.dev == bridge.name and ipaddress.ip_interface(one.cidr).network == subnet for one in facts.host.addresses
+    )
+
+
+def _outcome(subnet: Prefix, other: Occupied) -> str:
+    """Who gets the packets for what is in both: the longest prefix wins (RFC 1812, section 5.2.4.3)."""
+    if other.prefix.prefixlen > subnet.prefixlen:
+        return f"what is in {other.prefix} does not reach the network any more"
+    if other.prefix.prefixlen < subnet.prefixlen:
+        return f"of {other.prefix}, what is in {subnet} is not reached any more"
+    return "only one of the two is reached"

@@ -63,7 +63,8 @@ def resolve(document: Document, facts: Facts) -> Resolved:
     for ref, standing in routes.items():
         routes[ref], unusable = _through_what_is_up(ref, standing, down)
         waiting += [f"the route to {route.to} in {ref} waits for {route.dev}, which shall be down" for route in unusable]
-    problems += overlaps(document, networks, facts)
+    wrong, overlapping = overlaps(document, networks, facts)
+    problems += wrong
     waiting += missing(holding, endpoints, facts)
 
     intents = _intents(holding, networks, links, published)
@@ -80,7 +81,7 @@ def resolve(document: Document, facts: Facts) -> Resolved:
         docker_networks=_docker_networks(document, networks, endpoints),
         attachments=_attachments(document, networks, facts, waiting),
         waiting=tuple(dict.fromkeys(waiting)),
-        warnings=tuple(unkept(document, networks, facts)),
+        warnings=(*overlapping, *unkept(document, networks, facts)),
         choices=tuple(range_choices(document, networks, facts)),
     )
     refused = tuple(obstacles(document.spec.name, forward, intents.get(HOST, Intents())))
