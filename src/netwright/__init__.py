@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         Outcome,
         Plan,
         Progress,
+        Revision,
         Silent,
         StackStatus,
         apply,
@@ -27,8 +28,10 @@ if TYPE_CHECKING:
         open_engine,
         parse,
         plan,
+        publish,
         recover,
         status,
+        unpublish,
     )
 
 __version__ = "0.1.0"
@@ -40,6 +43,7 @@ __all__ = [
     "Outcome",
     "Plan",
     "Progress",
+    "Revision",
     "Silent",
     "StackStatus",
     "apply",
@@ -50,8 +54,10 @@ __all__ = [
     "open_engine",
     "parse",
     "plan",
+    "publish",
     "recover",
     "status",
+    "unpublish",
 ]
 
 

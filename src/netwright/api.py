@@ -18,19 +18,23 @@ or reading the host takes root. For several calls in a row, or to be told of the
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
 from netwright.engine.engine import Engine
-from netwright.engine.outcome import Outcome, Progress, Silent, StackStatus
+from netwright.engine.outcome import Outcome, Progress, Revision, Silent, StackStatus
 from netwright.engine.whole_host import look_everywhere
 from netwright.errors import InvalidValue, NetwrightError, Problem, SpecError
 from netwright.importing import compose, host
 from netwright.importing.environment import read_env_file
 from netwright.model.operation import Plan
+from netwright.resolve.publishing import ANY_ADDRESS
+from netwright.revising.publication import Publish, Unpublish
+from netwright.revising.request import Port, parse_listened, parse_port
 from netwright.spec.document import Document
 from netwright.spec.load import decode, parse
-from netwright.wiring import open_engine, open_world
+from netwright.wiring import listening_on_host, open_engine, open_world
 
 __all__ = [
     "Document",
@@ -39,6 +43,7 @@ __all__ = [
     "Outcome",
     "Plan",
     "Progress",
+    "Revision",
     "Silent",
     "StackStatus",
     "apply",
@@ -49,8 +54,10 @@ __all__ = [
     "open_engine",
     "parse",
     "plan",
+    "publish",
     "recover",
     "status",
+    "unpublish",
 ]
 
 
@@ -87,6 +94,50 @@ def status(stack: str | None = None, *, state_folder: str | None = None) -> tupl
     """Committed stacks and how the host stands to them."""
     with open_engine(state_folder=state_folder) as engine:
         return engine.status(stack)
+
+
+def publish(
+    target: str,
+    port: str,
+    *,
+    from_: Sequence[str] = (),
+    source: str = "masquerade",
+    stack: str | None = None,
+    replace: bool = False,
+    wait: bool = True,
+    state_folder: str | None = None,
+) -> Revision:
+    """Publish a port of the host (`8080:80`, as `netwright publish` takes it) to a running container or to a stack's namespace.
+
+    Kept in the committed file of the stack that knows the target, or of `stack`. Raises as `apply`, and InvalidValue.
+    """
+    change = Publish(target=target, port=parse_port(port, from_=from_, source=source), stack=stack, replace=replace)
+    with open_engine(state_folder=state_folder) as engine:
+        return engine.revise(change, wait=wait)
+
+
+def unpublish(
+    target: str, listen: str | None = None, *, stack: str | None = None, wait: bool = True, state_folder: str | None = None
+) -> Revision:
+    """Take a published port (`8080`, `8080/udp`, `10.0.0.1:8080`) back, and cut what is open through it; None: all of the target's."""
+    change = Unpublish(target=target, listen=None if listen is None else parse_listened(listen), stack=stack)
+    with open_engine(state_folder=state_folder) as engine:
+        return engine.revise(change, wait=wait)
+
+
+def warnings_of(revision: Revision, port: Port) -> tuple[str, ...]:
+    """What the host does with that port besides: programs that listen on it, and hear nothing of the outside now."""
+    if not revision.plan:
+        return ()
+    ports, address = port.listen.ports, port.listen.address
+    there = listening_on_host(port.listen.protocol, ports.first, ports.last)
+    return tuple(
+        f"{one.process or 'Something'} listens on {one.address} port {one.port}/{port.listen.protocol} of the host: "
+        "what comes to that port from outside goes to the target instead"
+        for one in there
+        # Docker's own helper stands where Docker publishes: what comes from outside never reached it.
+        if not one.process.startswith("docker-proxy ") and (address is None or one.address in (address, *ANY_ADDRESS))
+    )
 
 
 def import_compose(path: str | Path, *, text: str | None = None, name: str | None = None, project: str | None = None) -> str:

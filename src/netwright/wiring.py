@@ -19,6 +19,7 @@ from netwright.engine.engine import Engine
 from netwright.engine.outcome import Progress, Silent
 
 if TYPE_CHECKING:
+    from netwright.model.listening import Listening
     from netwright.model.notice import Notice
     from netwright.ports import Listener, Log
 
@@ -66,6 +67,13 @@ def open_store(folder: str | None = None) -> SqliteStore:
 def open_engine(*, progress: Progress | None = None, state_folder: str | None = None) -> Engine:
     """An Engine over the real host; close it, or use it in a `with`."""
     return Engine(open_world(state_folder), open_store(state_folder), progress or Silent())
+
+
+def listening_on_host(protocol: str, first: int, last: int) -> tuple[Listening, ...]:
+    """Who listens on these ports of the host."""
+    from netwright.backends.listening_sockets import listening  # noqa: PLC0415 - one command's alone
+
+    return listening(protocol, first, last)
 
 
 def open_listener(tell: Callable[[Sequence[Notice]], None], *, folder: str | None = None) -> Listener:

@@ -15,7 +15,8 @@ from typing import NoReturn, Self
 from netwright.engine.commitment import commit, settle
 from netwright.engine.failure import hint_for, reason_of
 from netwright.engine.interruption import sigterm_interrupts, undisturbed
-from netwright.engine.outcome import Outcome, Progress, StackStatus
+from netwright.engine.outcome import Outcome, Progress, Revision, StackStatus
+from netwright.engine.rewriting import Change, revision, rewritten
 from netwright.engine.standing import standing
 from netwright.engine.target import Draw, draw
 from netwright.errors import ApplyFailed, Interrupted, NetwrightError
@@ -61,10 +62,24 @@ class Engine:
         """
         with self._store.lock(wait=wait, waiting=self._progress.note):
             recovered = self._tidy()
-            outcome = self._change(document.spec.name, document, recovered=recovered, confirm_seconds=confirm_seconds)
-            trial = self._store.trials().get(document.spec.name)
-            # Also what an earlier apply has left to be confirmed: it would be rolled back together with this one.
-            return replace(outcome, confirm_before=trial.deadline) if trial else outcome
+            return self._still_to_be_confirmed(
+                document.spec.name, self._change(document.spec.name, document, recovered=recovered, confirm_seconds=confirm_seconds)
+            )
+
+    def revise(self, change: Change, *, wait: bool = True) -> Revision:
+        """Apply a stack's committed file as `change` rewrites it; what others commit at the same time comes before or after. Raises as `apply`."""
+        with self._store.lock(wait=wait, waiting=self._progress.note):
+            recovered = self._tidy()
+            revised = rewritten(self._world, self._store, change)
+            outcome = self._change(revised.stack, revised.document, recovered=recovered, confirm_seconds=None)
+            return revision(revised, outcome.plan, self._still_to_be_confirmed(revised.stack, outcome))
+
+    def foresee(self, change: Change) -> Revision:
+        """What `revise` would do. Touches nothing. Raises as `plan`."""
+        self._progress.phase("observing")
+        revised = rewritten(self._world, self._store, change)
+        journal = self._store.journals().get(revised.stack)
+        return revision(revised, draw(self._world, self._store, revised.stack, revised.document, journal=journal).plan, None)
 
     def keep(self, stack: str, *, wait: bool = True) -> Outcome | None:
         """Make the host match what was committed last, as far as it allows that now; None: there is no such stack (any more).
@@ -244,6 +259,11 @@ class Engine:
             else:
                 names.append(stack)
         return tuple(names), failures
+
+    def _still_to_be_confirmed(self, stack: str, outcome: Outcome) -> Outcome:
+        """Also what an earlier apply has left to be confirmed: it would be rolled back together with this one."""
+        trial = self._store.trials().get(stack)
+        return replace(outcome, confirm_before=trial.deadline) if trial else outcome
 
     def _set_trial(self, stack: str, previous: Commit | None, seconds: float) -> float:
         deadline = time.time() + seconds

@@ -50,6 +50,19 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Revision:
+    """A stack's file changed by a command. `outcome` None: it was only planned."""
+
+    stack: str
+    said: str
+    """What is different, in a sentence."""
+    spec: str | None
+    """The file's text as it is committed (or would be); None: nothing is left of the stack."""
+    plan: Plan
+    outcome: Outcome | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StackStatus:
     """A committed stack and how the host stands to it. `drift` is what an apply of the committed file would do."""
 

@@ -7,6 +7,8 @@ does not apply is null. A plan inside another document is what `netwright plan -
     validate   {version, file, stack, networks: [NAME…], namespaces: […], containers: […]}
     apply      {version, stack, changed, plan, seconds, recovered: [STACK…], confirm_before}
     destroy    the same; confirm_before is null
+    publish    the same as apply's, and {done, said, warnings: [SENTENCE…], spec}: done is false with --plan; spec: the stack's file
+    unpublish  the same as publish's
     confirm    {version, confirmed: [STACK…]}
     recover    {version, recovered: [STACK…], rolled_back: [STACK…]}    rolled_back: not confirmed in time
     status     {version, stacks: [{name, source, committed_at, confirm_before, unfinished, changing, in_order, trouble, drift: plan,
@@ -26,7 +28,7 @@ from typing import TYPE_CHECKING, Any
 from netwright.errors import ApplyFailed, NetwrightError, SpecError
 
 if TYPE_CHECKING:
-    from netwright.engine.outcome import Outcome, StackStatus
+    from netwright.engine.outcome import Outcome, Revision, StackStatus
     from netwright.report.standing import Standing
     from netwright.spec.document import Document
 
@@ -78,6 +80,20 @@ def apply_document(stack: str, outcome: Outcome) -> dict[str, Any]:
         "seconds": outcome.seconds,
         "recovered": list(outcome.recovered),
         "confirm_before": outcome.confirm_before,
+    }
+
+
+def revision_document(revision: Revision, warnings: Sequence[str]) -> dict[str, Any]:
+    """Of `publish` and `unpublish`."""
+    from netwright.engine.outcome import Outcome
+
+    outcome = revision.outcome or Outcome(plan=revision.plan, seconds=0.0)
+    return {
+        **apply_document(revision.stack, outcome),
+        "done": revision.outcome is not None,
+        "said": revision.said,
+        "warnings": list(warnings),
+        "spec": revision.spec,
     }
 
 

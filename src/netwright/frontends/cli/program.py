@@ -24,6 +24,8 @@ COMMANDS = {
     "confirm": "confirm:confirm",
     "destroy": "destroy:destroy",
     "status": "status:status",
+    "publish": "publishing:publish",
+    "unpublish": "publishing:unpublish",
     "exec": "exec:execute",
     "graph": "graph:graph",
     "sandbox": "sandbox:sandbox",

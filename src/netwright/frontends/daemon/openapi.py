@@ -15,6 +15,15 @@ _FULL = {"type": "boolean", "default": False, "description": "list every operati
 _WAIT = {"type": "boolean", "default": True, "description": "wait for another Netwright that is at work, or fail with 423 at once"}
 _SECONDS = {"type": ["number", "null"], "exclusiveMinimum": 0, "description": "roll back after so many seconds unless confirmed"}
 _NAMES = {"type": "array", "items": {"type": "string"}}
+_TARGET = {"type": "string", "description": "a container's name or id, or its name in a stack's file; or a namespace of a stack"}
+_REVISED: dict[str, Any] = {
+    "stack": {**_STACK, "description": "the stack that keeps it; absent: the one whose file names the target, else `published`"},
+    "plan": {"type": "boolean", "default": False, "description": "only say what would be done"},
+    "wait": _WAIT,
+    "text": {"type": "string", "description": "fail unless this is the stack's file as it was committed last"},
+    "file": {"type": "string", "description": "what messages call that file"},
+}
+"""Of requests that change a stack's committed file."""
 _TIME = {"type": ["number", "null"], "description": "seconds since the epoch"}
 
 
@@ -67,6 +76,31 @@ def openapi_document() -> dict[str, Any]:
                     wait=_WAIT,
                 ),
             },
+            "/v1/publish": {
+                "post": _operation(
+                    "publish",
+                    "Publish a port of the host to a container that runs, or to a stack's namespace",
+                    _reference("Revision"),
+                    target=_TARGET,
+                    port={"type": "string", "description": "the host's port and the target's: 8080:80, 10.0.0.1:5000-5009:6000-6009/udp"},
+                    source={"enum": ["masquerade", "preserve"], "default": "masquerade", "description": "whom the target sees"},
+                    replace={"type": "boolean", "default": False, "description": "change what the same port leads to, or who may use it"},
+                    **{"from": {**_NAMES, "default": [], "description": "who may use it: prefixes; none: anyone"}, **_REVISED},
+                ),
+            },
+            "/v1/unpublish": {
+                "post": _operation(
+                    "unpublish",
+                    "Take a published port back, and cut what is open through it",
+                    _reference("Revision"),
+                    target=_TARGET,
+                    port={
+                        "type": "string",
+                        "description": "the host's port: 8080, 10.0.0.1:8080, 5000-5009/udp; absent: all of the target's",
+                    },
+                    **_REVISED,
+                ),
+            },
             "/v1/confirm": {
                 "post": _operation(
                     "confirm",
@@ -89,6 +123,8 @@ def openapi_document() -> dict[str, Any]:
 
 
 _VERSION = {"const": 1}
+_NEEDED = {"confirm": (), "publish": ("target", "port"), "unpublish": ("target",)}
+"""Keys that a request cannot do without, where they are not the usual ones."""
 
 
 def _reference(name: str) -> dict[str, Any]:
@@ -109,7 +145,7 @@ def _operation(name: str, summary: str, answer: dict[str, Any], *, words: bool =
         "responses": {"200": {"description": "done", "content": content}, "default": _failure()},
     }
     if body:
-        needed = [key for key in ("text", "stack") if key in body and name != "confirm"]
+        needed = [key for key in _NEEDED.get(name, ("text", "stack")) if key in body]
         schema = {"type": "object", "required": needed, "additionalProperties": False, "properties": body}
         operation["requestBody"] = {"required": bool(needed), "content": {"application/json": {"schema": schema}}}
     return operation
@@ -192,17 +228,25 @@ def _schemas() -> dict[str, Any]:
         rolled_back={"type": ["boolean", "null"]},
         problems={"type": "array", "items": problem},
     )
+    outcome = {
+        "stack": _STACK,
+        "changed": {"type": "boolean"},
+        "plan": _reference("Plan"),
+        "seconds": {"type": "number"},
+        "recovered": _NAMES,
+        "confirm_before": _TIME,
+    }
     return {
         "Plan": plan,
         "Status": _object(version=_VERSION, stacks={"type": "array", "items": stack}),
-        "Outcome": _object(
+        "Outcome": _object(version=_VERSION, **outcome),
+        "Revision": _object(
             version=_VERSION,
-            stack=_STACK,
-            changed={"type": "boolean"},
-            plan=_reference("Plan"),
-            seconds={"type": "number"},
-            recovered=_NAMES,
-            confirm_before=_TIME,
+            **outcome,
+            done={"type": "boolean", "description": "false: it was only planned"},
+            said={"type": "string", "description": "what is different, in a sentence"},
+            warnings=_NAMES,
+            spec={"type": ["string", "null"], "description": "the stack's file as it is committed; null: nothing is left of the stack"},
         ),
         "Event": _object(
             at={"type": "number", "description": "seconds since the epoch"},

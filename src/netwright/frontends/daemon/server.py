@@ -17,6 +17,7 @@ from aiohttp import web
 
 from netwright.api import Engine
 from netwright.errors import Busy, InvalidValue, Missing, NetwrightError, Refused, SpecError
+from netwright.frontends.daemon import publishing
 from netwright.frontends.daemon.access import allowed, peer_of
 from netwright.frontends.daemon.openapi import openapi_document
 from netwright.frontends.daemon.workshop import Workshop
@@ -77,6 +78,8 @@ class Server:
                 web.post("/v1/plan", self._plan),
                 web.post("/v1/apply", self._apply),
                 web.post("/v1/destroy", self._destroy),
+                web.post("/v1/publish", self._publish),
+                web.post("/v1/unpublish", self._publish),
                 web.post("/v1/confirm", self._confirm),
                 web.post("/v1/recover", self._recover),
                 web.get("/v1/events", self._events),
@@ -160,6 +163,14 @@ class Server:
         outcome = await self._workshop.change(lambda engine: engine.destroy(name, wait=wait))
         nothing = f"{name}: nothing of it was here.\n"
         return _answer(request, lambda: apply_document(name, outcome), lambda: plan_text(outcome.plan) if outcome.plan else nothing)
+
+    async def _publish(self, request: web.Request) -> web.Response:
+        withdrawn = request.path.endswith("/unpublish")
+        body = await _body(request, "target", **(publishing.UNPUBLISH if withdrawn else publishing.PUBLISH))
+        change = publishing.unpublish_request(body) if withdrawn else publishing.publish_request(body)
+        work = self._workshop.look if body.get("plan", False) else self._workshop.change
+        document = publishing.answer(await work(lambda engine: publishing.revise(engine, change, body)), change)
+        return _answer(request, lambda: document, lambda: publishing.words(document))
 
     async def _confirm(self, request: web.Request) -> web.Response:
         body = await _body(request, None, stack=str)
