@@ -110,6 +110,10 @@ class Trial:
 class Store(Protocol):
     """Netwright's memory. One writer at a time."""
 
+    @property
+    def reserved(self) -> frozenset[str]:
+        """Names that no stack in it may have: another memory of this host keeps stacks of these names."""
+
     def lock(self, *, wait: bool, waiting: Callable[[str], None]) -> AbstractContextManager[None]:
         """Hold the state for one change. Raises Busy if `wait` is False and another holds it; tells `waiting` who, once, otherwise."""
 

@@ -15,6 +15,7 @@ from netwright.backends.netlink import NetlinkKernel
 from netwright.backends.nft import Nft
 from netwright.backends.store import SqliteStore
 from netwright.backends.world import LiveWorld
+from netwright.dockerdriver.records import PORTS_STACK, STACK
 from netwright.engine.engine import Engine
 from netwright.engine.outcome import Progress, Silent
 
@@ -59,14 +60,16 @@ def open_world(folder: str | None = None) -> LiveWorld:
     )
 
 
-def open_store(folder: str | None = None) -> SqliteStore:
+def open_store(folder: str | None = None, *, reserved: frozenset[str] = frozenset()) -> SqliteStore:
     """The database. Raises NetwrightError if it cannot be opened."""
-    return SqliteStore(folder or state_folder())
+    return SqliteStore(folder or state_folder(), reserved=reserved)
 
 
 def open_engine(*, progress: Progress | None = None, state_folder: str | None = None) -> Engine:
     """An Engine over the real host; close it, or use it in a `with`."""
-    return Engine(open_world(state_folder), open_store(state_folder), progress or Silent())
+    # The driver's own stacks are kept elsewhere, and their marks are of these names.
+    store = open_store(state_folder, reserved=frozenset({STACK, PORTS_STACK}))
+    return Engine(open_world(state_folder), store, progress or Silent())
 
 
 def listening_on_host(protocol: str, first: int, last: int) -> tuple[Listening, ...]:

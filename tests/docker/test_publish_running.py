@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -89,12 +88,48 @@ def test_a_port_is_published_to_a_container_that_runs_and_taken_back(engine: Doc
     )
     cli("publish", "web", "8080:80", "--replace")
     assert fetch(outside(engine), "10.0.0.1", 8080, "10.1.7.7") == "the page"
-    with socket.create_connection(("10.0.0.1", 8080)) if False else open(os.devnull):
-        pass
     cli("unpublish", "web", "8080")
     assert fetch(outside(engine), "10.0.0.1", 8080, "10.0.7.7") == "refused"
     assert netwright.status() == ()
     assert run_of(engine, "web") == before
+
+
+def test_what_docker_publishes_itself_is_left_to_it_and_narrowed_and_of_others_refused(engine: DockerHost, state: Path) -> None:
+    engine.web("web", "--publish", "8080:80")
+    engine.web("db", "--publish", "127.0.0.1:9090:80")
+    refused = cli("publish", "db", "8080:80", status=2)
+    assert "Docker publishes port 8080/tcp already, for web" in refused.stderr
+    assert fetch(outside(engine), "10.0.0.1", 8080, "10.1.7.7") == "the page"
+    netwright.publish("web", "8080:80", from_=["10.0.0.0/16"])
+    assert fetch(outside(engine), "10.0.0.1", 8080, "10.0.7.7") == "the page"
+    assert fetch(outside(engine), "10.0.0.1", 8080, "10.1.7.7") in {"refused", "dropped"}
+    # What Docker has on 127.0.0.1 alone is nobody's outside.
+    netwright.publish("db", "9090:80")
+    assert fetch(outside(engine), "10.0.0.1", 9090, "10.1.7.7") == "the page"
+    netwright.unpublish("web")
+    assert fetch(outside(engine), "10.0.0.1", 8080, "10.1.7.7") == "the page"
+    told = cli("unpublish", "web", "8080", status=1).stderr
+    assert told.startswith("error: Docker itself publishes 8080/tcp to web (docker run -p), and no stack does.")
+    assert "There is no container wep" in cli("publish", "wep", "1:1", status=1).stderr
+
+
+def test_a_container_that_is_restarted_or_removed_keeps_its_port_in_the_stack(engine: DockerHost, state: Path) -> None:
+    engine.web("web")
+    netwright.publish("web", "[fd09::1]:8080:80")
+    netwright.publish("web", "8080-8081:80/udp")
+    engine.docker("rm", "--force", "web")
+    engine.container("other")
+    engine.web("web")
+    (published,) = netwright.status("published")
+    assert published.drift is not None
+    assert published.drift.operations
+    netwright.publish("other", "8082:80")
+    assert netwright.status("published")[0].drift is not None
+    assert "8081/udp" in cli("unpublish", "web", "--all", "--plan").stderr
+    engine.docker("rm", "--force", "web")
+    netwright.unpublish("web")
+    netwright.unpublish("other", "8082")
+    assert netwright.status() == ()
 
 
 def test_the_file_on_disk_is_changed_with_the_stack_where_that_is_wanted(engine: DockerHost, state: Path, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from netwright.engine.survey import look_closer, look_first
-from netwright.errors import NetwrightError, Refused, SpecError
+from netwright.errors import NetwrightError, Problem, Refused, SpecError
 from netwright.model.address import ip_of
 from netwright.model.loan import ConnectionLoan, Loan, SysctlLoan
 from netwright.model.operation import Plan
@@ -16,6 +16,7 @@ from netwright.planning.planner import plan
 from netwright.ports import Commit, Journal, Store, World
 from netwright.resolve.facts import Facts
 from netwright.resolve.resolver import Resolved, resolve
+from netwright.resolve.taken import publishes, taken
 from netwright.resolve.transition import inherit, loans_held, retires, transition
 from netwright.spec.document import Document
 from netwright.spec.load import parse
@@ -109,9 +110,11 @@ def draw(
         resolved = resolve(document, mine)
         if not resolved.leases.items() <= mine.leases.items() and (guests := _neighbours(store, document, commits, facts)):
             resolved = resolve(document, replace(mine, elsewhere=guests))
-    if not lenient:
-        if resolved.problems and document is not None:
-            raise SpecError(document.source, resolved.problems)
+    if not lenient and document is not None:
+        if stack in store.reserved:
+            raise Refused(f"The stack {stack} is Netwright's own: Docker's networks of the driver netwright.", hint="choose another name")
+        if problems := (*resolved.problems, *_taken(document, commits)):
+            raise SpecError(document.source, problems)
         if resolved.refused:
             raise Refused("\n".join(resolved.refused))
     before = []
@@ -178,6 +181,14 @@ def _neighbours(store: Store, document: Document, commits: Mapping[str, Commit],
         for namespace in desired.state.namespaces.values()
         for address in namespace.addresses
     )
+
+
+def _taken(document: Document, commits: Mapping[str, Commit]) -> list[Problem]:
+    """Its published ports that another stack publishes."""
+    if not publishes(document.text):
+        return []
+    others = (_remembered(commit, None) for name, commit in commits.items() if name != document.spec.name and publishes(commit.spec))
+    return taken(document, [other for other in others if other is not None])
 
 
 def _others(store: Store, stack: str, commits: Mapping[str, Commit], facts: Facts) -> dict[str, Desired]:

@@ -161,6 +161,8 @@ class Publishing:
                 listen = publish.listen
                 if binding.protocol != listen.protocol or not listen.ports.overlaps(Ports(binding.host_port, binding.host_port)):
                     continue
+                if not _meet(listen.address, binding.host_ip):
+                    continue
                 spec = self._document.spec.containers.get(key or publish.to.name or "")
                 if container not in matches(key or publish.to.name or "", spec, self._facts.docker):
                     self._problems.append(
@@ -180,3 +182,12 @@ class Publishing:
                     )
                 return True
         return False
+
+
+def _meet(listened: str | None, bound: str) -> bool:
+    """Whether Docker takes what comes to an address: what it has bound to 127.0.0.1 nobody outside can reach."""
+    if bound in ("127.0.0.1", "::1"):
+        return listened == bound
+    if listened is None or listened == bound:
+        return True
+    return family(listened) == family(bound) and (listened in ANY_ADDRESS or bound in ANY_ADDRESS)

@@ -14,6 +14,7 @@ from netwright.revising.whereabouts import Entry, Holder, entries, holder_for, h
 from netwright.spec.document import Document
 from netwright.spec.load import parse
 from netwright.spec.values import Listen
+from netwright.spec.yaml_tree import read
 
 OWN_SOURCE = "netwright publish"
 """What messages call the file of a stack that the command has made."""
@@ -119,6 +120,8 @@ class Unpublish:
         text = document.text
         for entry in sorted(gone, key=lambda one: str(one.path[:-1]) + f"{one.path[-1]:09}", reverse=True):
             text = without(text, entry.path)
+        if not read(text).values.get("host", True):
+            text = without(text, ("host",))
         said = f"{self.target}: {'; '.join(entry.port.words() for entry in gone)}: published no more (stack {holder.stack})."
         left = parse(text, _source(document, self.base))
         if document.source == OWN_SOURCE:

@@ -75,10 +75,6 @@ def parse_port(ports: str, *, from_: Sequence[str] = (), source: str = "masquera
 def parse_listened(text: str) -> Listen:
     """What `unpublish` takes: `8080`, `8080/udp`, `10.0.0.1:8080`; `8080:80`, as it was published, too. Raises InvalidValue."""
     try:
-        return parse_listen(text)
+        return parse_short_publish(text)[0]
     except InvalidValue:
-        try:
-            return parse_short_publish(text)[0]
-        except InvalidValue:
-            pass
-        raise
+        return parse_listen(text)

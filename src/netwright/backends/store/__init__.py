@@ -38,7 +38,8 @@ class SqliteStore:
     newer version's), each with a hint.
     """
 
-    def __init__(self, folder: str) -> None:
+    def __init__(self, folder: str, *, reserved: frozenset[str] = frozenset()) -> None:
+        self.reserved = reserved
         self._folder = Path(folder).absolute()
         self._file = self._folder / "state.db"
         self._connection: sqlite3.Connection | None = None

@@ -1,0 +1,64 @@
+"""Ports that another stack publishes already: two tables that translate one port would be a matter of luck."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from netwright.errors import Problem
+from netwright.model.address import family
+from netwright.spec.document import Document, Path
+from netwright.spec.values import Listen
+
+_ANY = (None, "0.0.0.0", "::")  # noqa: S104 - read, not bound
+
+
+def taken(document: Document, others: Iterable[Document]) -> list[Problem]:
+    """A problem for each published port of `document` that one of the others publishes in the same namespace."""
+    mine = list(_listens(document))
+    if not mine:
+        return []
+    problems = []
+    for other in others:
+        theirs = list(_listens(other))
+        for path, place, listen in mine:
+            met = next((one for _, there, one in theirs if there == place and _meet(listen, one)), None)
+            if met is not None:
+                whose = "the host" if place == "host" else place
+                problems.append(
+                    document.problem(
+                        path,
+                        f"port {met} of {whose} is published already, by the stack {other.spec.name}",
+                        "choose another port, or take it out there",
+                    )
+                )
+    return problems
+
+
+def publishes(text: str) -> bool:
+    """Whether a file may publish anything: asked before it is parsed."""
+    return "publish" in text
+
+
+def _listens(document: Document) -> Iterator[tuple[Path, str, Listen]]:
+    """Where several stacks can publish: on the host, and in namespaces that are nobody's."""
+    spec = document.spec
+    for index, publish in enumerate(spec.host.publish if spec.host else ()):
+        yield ("host", "publish", index), "host", publish.listen
+    for name, namespace in spec.namespaces.items():
+        for index, publish in enumerate(namespace.publish if namespace is not None and namespace.external else ()):
+            yield ("namespaces", name, "publish", index), name, publish.listen
+    for key, container in spec.containers.items():
+        for index, short in enumerate(container.publish if container else ()):
+            yield ("containers", key, "publish", index), "host", short.listen
+
+
+def _meet(one: Listen, other: Listen) -> bool:
+    """Whether a packet can be meant by both, as far as two files tell: an interface and an address may be two places."""
+    if one.protocol != other.protocol or not one.ports.overlaps(other.ports):
+        return False
+    if one.address is not None and other.address is not None:
+        either = one.address in _ANY or other.address in _ANY
+        return family(one.address) == family(other.address) and (either or one.address == other.address)
+    if one.interface is not None and other.interface is not None:
+        return one.interface == other.interface
+    return not ((one.interface and other.address not in _ANY) or (other.interface and one.address not in _ANY))
