@@ -29,7 +29,7 @@ from netwright.errors import InvalidValue, NetwrightError, Problem, SpecError
 from netwright.importing import compose, host
 from netwright.importing.environment import read_env_file
 from netwright.model.operation import Plan
-from netwright.resolve.publishing import ANY_ADDRESS
+from netwright.resolve.protection import ANY_ADDRESS
 from netwright.revising.publication import Publish, Unpublish
 from netwright.revising.request import Port, parse_listened, parse_port
 from netwright.spec.document import Document

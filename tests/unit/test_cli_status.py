@@ -11,6 +11,7 @@ from netwright.engine.outcome import StackStatus
 from netwright.kinds.bridge import Bridge
 from netwright.kinds.loopback import Loopback
 from netwright.kinds.veth import Veth
+from netwright.model.docker import Container, DockerState, PortBinding
 from netwright.model.link import LinkKey
 from netwright.model.netns import HOST, named
 from netwright.model.operation import AddAddress, CreateNetns, Plan
@@ -178,6 +179,75 @@ def test_what_cannot_be_worked_out_says_why() -> None:
     assert text(status).splitlines()[0] == "shop  cannot be checked: Docker is away."
 
 
+GUARD = """\
+version: 1
+name: guard
+host: {protect: true, publish: [{listen: "10.0.0.1:53/udp", to: "dns:53"}]}
+containers: {web: {publish: [{listen: 8080, from: [10.0.0.0/16, 10.2.0.0/16], to: 80}]}, dns: {}}
+"""
+
+
+def binding(port: int, host_ip: str = "0.0.0.0", protocol: str = "tcp") -> PortBinding:
+    return PortBinding(protocol=protocol, host_ip=host_ip, host_port=port, container_port=port)
+
+
+def test_what_protection_closes_and_for_whom_it_is_open_is_listed_port_by_port() -> None:
+    docker = DockerState(
+        containers={
+            "web": Container(name="web", pid=7, bindings=(binding(8080), binding(8080, "::"), binding(8081, "127.0.0.1"))),
+            "db": Container(
+                name="db", pid=8, bindings=(binding(5432), binding(5432, "::"), binding(9999, "10.0.0.1"), binding(443, "fd00::1"))
+            ),
+            "dns": Container(name="dns", pid=9, bindings=(binding(53, "10.0.0.1", "udp"), binding(53, "10.0.0.2", "udp"))),
+            "gone": Container(name="gone", bindings=(binding(1),)),
+        }
+    )
+    status = StackStatus(
+        name="guard",
+        source="-",
+        committed_at=1700000000.0,
+        spec_text=GUARD,
+        drift=Plan(stack="guard"),
+        trouble=None,
+        observed=State(namespaces={HOST: Namespace(ref=HOST)}, docker=docker),
+        desired=State(namespaces={HOST: Namespace(ref=HOST)}),
+        unfinished=False,
+        neighbours=(SPEC, 'version: 1\nname: other\ncontainers: {db: {publish: [{listen: "10.0.0.1:9999", to: 9}]}}\n'),
+    )
+    assert (
+        text(status).partition("22:13:20\n")[2]
+        == """\
+  publish on host: 10.0.0.1:53/udp to dns:53
+  publish on host: 8080/tcp from 10.0.0.0/16, 10.2.0.0/16 to web:80
+  protected: 3 of the 6 ports that Docker publishes are closed to the outside
+    db   [fd00::1]:443/tcp  closed
+    db   5432/tcp           closed
+    db   10.0.0.1:9999/tcp  open to everybody on 10.0.0.1:9999/tcp (other)
+    dns  10.0.0.1:53/udp    open to everybody on 10.0.0.1:53/udp (guard)
+    dns  10.0.0.2:53/udp    closed
+    web  8080/tcp           open to 10.0.0.0/16, 10.2.0.0/16 (guard); open to everybody (shop)
+"""
+    )
+    (stack,) = status_document([(status, standing_of(status))])["stacks"]
+    assert stack["protected"][3:] == [
+        {
+            "container": "dns",
+            "listen": "10.0.0.1:53/udp",
+            "opened": [{"stack": "guard", "listen": "10.0.0.1:53/udp", "from": None}],
+        },
+        {"container": "dns", "listen": "10.0.0.2:53/udp", "opened": []},
+        {
+            "container": "web",
+            "listen": "8080/tcp",
+            "opened": [
+                {"stack": "guard", "listen": "8080/tcp", "from": ["10.0.0.0/16", "10.2.0.0/16"]},
+                {"stack": "shop", "listen": "8080/tcp", "from": None},
+            ],
+        },
+    ]
+    assert standing_of(replace(status, observed=replace(status.observed, docker=DockerState(reachable=False)))).protected is None
+
+
 def test_the_document_has_all_of_it() -> None:
     (stack,) = status_document([(STATUS, standing_of(STATUS))])["stacks"]
     drift = stack.pop("drift")
@@ -261,4 +331,5 @@ def test_the_document_has_all_of_it() -> None:
             {"on": "named/web", "listen": "eth0:1234/tcp", "from": ["10.0.0.0/16"], "to": "db:5432", "source": "preserve"},
             {"on": "host", "listen": "8080/tcp", "from": None, "to": "app:80", "source": "masquerade"},
         ],
+        "protected": None,
     }

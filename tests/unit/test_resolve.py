@@ -232,7 +232,7 @@ def test_a_port_that_docker_publishes_already_is_shut_for_the_others() -> None:
     assert result.problems == ()
     assert table is not None
     assert table.published == frozenset()
-    assert "dnat" not in table.text
+    assert "dnat ip" not in table.text
 
 
 def test_a_port_that_docker_publishes_for_another_container_is_a_problem() -> None:

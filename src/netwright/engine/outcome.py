@@ -77,6 +77,8 @@ class StackStatus:
     desired: State
     unfinished: bool
     """A run was interrupted: `netwright recover` is needed."""
+    neighbours: tuple[str, ...] = ()
+    """The committed files of the other stacks, their texts."""
     changing: str | None = None
     """Who is changing it at this moment: what is told of it is a glimpse."""
     confirm_before: float | None = None

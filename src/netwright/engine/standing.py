@@ -56,5 +56,6 @@ def _standing(
         desired=drawn.target.state if drawn else State(),
         unfinished=journal is not None and changing is None,
         changing=changing if journal is not None else None,
+        neighbours=tuple(other.spec for other_name, other in sorted(store.commits().items()) if other_name != name),
         confirm_before=trial.deadline if trial else None,
     )

@@ -22,7 +22,15 @@ FOREIGN_CHAINS = frozenset(ForeignChain(family, "filter", chain) for family in (
 
 def needs_docker(specs: Iterable[Spec]) -> bool:
     """Docker is asked only where a spec speaks of it."""
-    return any(spec.containers or any(n is not None and n.managed_by == "docker" for n in spec.networks.values()) for spec in specs)
+    return any(
+        spec.containers or protects(spec) or any(n is not None and n.managed_by == "docker" for n in spec.networks.values())
+        for spec in specs
+    )
+
+
+def protects(spec: Spec) -> bool:
+    """Whether the file is in charge of what Docker publishes."""
+    return spec.host is not None and spec.host.protect
 
 
 def forwards(spec: Spec) -> bool:

@@ -7,6 +7,8 @@
     forward       filter, 0             shuts internal networks, and isolated ones from outside
     input         filter, -1            shuts ports on which a proxy of Docker's listens for everybody, where the file says for whom
 
+and those of `netwright.firewall.protection`, which close what Docker publishes, and let pass what the file opens.
+
 Sets, maps and chains that nothing uses are left out. Priorities are numbers: nft refuses `dstnat` in an output hook.
 """
 
@@ -14,8 +16,9 @@ from __future__ import annotations
 
 from netwright.firewall.intents import Intents
 from netwright.firewall.leaving import Leaving
+from netwright.firewall.protection import Closing, Openings
 from netwright.firewall.publishing import Translation
-from netwright.firewall.restriction import Refusal
+from netwright.firewall.restriction import Refusal, refuse_chain
 from netwright.firewall.sources import SourceSets
 from netwright.firewall.text import chain_text
 from netwright.model.firewall import Table
@@ -36,16 +39,28 @@ def compile_table(stack: str, intents: Intents) -> Table | None:
         refusal.add(restriction)
     leaving = Leaving(intents.networks, intents.masquerade_interfaces)
 
+    openings = Openings(sources, intents.opened_bridges)
+    for opening in intents.openings:
+        openings.add(opening)
+    closing = Closing(intents.protection)
+
     hooks = {
         "prerouting": ("nat hook prerouting priority -101", translation.incoming()),
         "output": ("nat hook output priority -101", translation.local()),
         "postrouting": ("nat hook postrouting priority 99", translation.outgoing() + leaving.outgoing()),
         "forward": ("filter hook forward priority 0", leaving.forwarded()),
         "input": ("filter hook input priority -1", refusal.received()),
+        "close_forward": ("filter hook forward priority -12", closing.unopened()),
+        "open_forward": ("filter hook forward priority -11", openings.forwarded()),
+        "protect_forward": ("filter hook forward priority -10", closing.forwarded()),
+        "close_input": ("filter hook input priority -12", closing.unopened()),
+        "open_input": ("filter hook input priority -11", openings.received()),
+        "protect_input": ("filter hook input priority -10", closing.received()),
     }
     bases = [chain_text(name, rules, hook=hook) for name, (hook, rules) in hooks.items() if rules]
     if not bases:
         return None
-    collections = [sources.text(), translation.collections(), leaving.collections(), refusal.collections()]
-    chains = [translation.chains(), leaving.chains(), refusal.chains()]
+    collections = [sources.text(), *(part.collections() for part in (translation, leaving, refusal, openings, closing))]
+    refuse = refuse_chain() if refusal.present or intents.protection is not None else ""
+    chains = [refuse, *(part.chains() for part in (translation, leaving, refusal, openings))]
     return Table.of(table_name(stack), "".join([*collections, *chains, *bases]), frozenset(translation.published))

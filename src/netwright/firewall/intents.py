@@ -54,6 +54,45 @@ class Restriction:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Opening:
+    """A port of the host that the file opens, whoever hands it on to a container: protection lets it pass."""
+
+    protocol: str
+    ports: tuple[int, int]
+    """As the client sees them: the original destination."""
+    sources: tuple[str, ...] | None
+    """Of both families; None: everybody."""
+    interface: str | None = None
+    address: str | None = None
+    family: int | None = None
+    """4 or 6: this one only; None: the address's, or both."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BoundPort:
+    """A port of the host on which a proxy of Docker's listens."""
+
+    protocol: str
+    port: int
+    family: int
+    address: str | None = None
+    """This one only; None: every address of the family."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Protection:
+    """What Docker publishes is closed to all who come from outside, but where an `Opening` of some stack says otherwise."""
+
+    inside: tuple[str, ...]
+    """Interfaces of Docker's networks: who comes from there is not outside."""
+    bridges: tuple[str, ...]
+    """Docker's bridges that nothing enters from outside unopened, translated or not."""
+    others: tuple[str, ...]
+    """Bridges that are not Docker's. What is translated towards any other bridge is taken for published by Docker."""
+    bound: tuple[BoundPort, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Intents:
     """All of one namespace."""
 
@@ -63,3 +102,7 @@ class Intents:
     own_interfaces: tuple[str, ...] = ()
     """Interfaces of the stack's own that are on no network, and between which and others the namespace shall forward."""
     restrictions: tuple[Restriction, ...] = ()
+    openings: tuple[Opening, ...] = ()
+    opened_bridges: tuple[str, ...] = ()
+    """Bridges of ours with targets of our publishes: whatever is translated towards them is opened."""
+    protection: Protection | None = None

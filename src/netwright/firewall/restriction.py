@@ -17,6 +17,14 @@ from netwright.firewall.sources import SourceSets, prefixes_of
 from netwright.firewall.text import ADDR, IP, chain_text, map_text
 from netwright.model.address import family, parse_ip
 
+REFUSE = "refuse_it"
+"""The chain that answers as if nothing were there; who has a rule that leads to it has it in the table."""
+
+
+def refuse_chain() -> str:
+    """The chain itself."""
+    return chain_text(REFUSE, ["meta l4proto tcp reject with tcp reset", "reject"])
+
 
 @dataclass(slots=True)
 class Refusal:
@@ -37,10 +45,10 @@ class Refusal:
             allowed = prefixes_of(restriction.sources, of_family)
             if allowed is None:
                 continue
-            verdict = "goto refuse_it"
+            verdict = f"goto {REFUSE}"
             if allowed:
                 from_set = self.sources.name(of_family, allowed)
-                self._chains[f"restrict_{from_set}"] = (f"{IP[of_family]} saddr @{from_set} return", "goto refuse_it")
+                self._chains[f"restrict_{from_set}"] = (f"{IP[of_family]} saddr @{from_set} return", f"goto {REFUSE}")
                 verdict = f"goto restrict_{from_set}"
             elements = self._anywhere[of_family] if restriction.address is None else self._address[of_family]
             where = "" if restriction.address is None else f"{parse_ip(restriction.address)} . "
@@ -64,14 +72,11 @@ class Refusal:
 
     def chains(self) -> str:
         """The chains that maps lead to."""
-        if not self._present():
-            return ""
-        refuse = chain_text("refuse_it", ["meta l4proto tcp reject with tcp reset", "reject"])
-        return refuse + "".join(chain_text(name, rules) for name, rules in self._chains.items())
+        return "".join(chain_text(name, rules) for name, rules in self._chains.items())
 
     def received(self) -> list[str]:
         """Rules of the input hook: loopback and the answers to what began here pass."""
-        if not self._present():
+        if not self.present:
             return []
         rules = ['iifname "lo" accept', "ct direction reply accept"]
         for of_family, elements in self._address.items():
@@ -82,7 +87,9 @@ class Refusal:
                 rules.append(f"meta nfproto ipv{of_family} meta l4proto . th dport vmap @restricted{of_family}")
         return rules
 
-    def _present(self) -> bool:
+    @property
+    def present(self) -> bool:
+        """Whether there is any."""
         return any((*self._address.values(), *self._anywhere.values()))
 
 

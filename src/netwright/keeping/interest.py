@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from netwright.engine.outcome import StackStatus
-from netwright.engine.survey import forwards, needs_docker
+from netwright.engine.survey import forwards, needs_docker, protects
 from netwright.errors import NetwrightError
 from netwright.model.names import table_name
 from netwright.model.netns import HOST, NetnsRef
@@ -51,8 +51,9 @@ class Interest:
     """Other people's rules can be in the way of what it forwards."""
     docker: bool = False
     containers: frozenset[str] | None = frozenset()
-    """By name; None: any (it chooses by label or id)."""
-    docker_networks: frozenset[str] = frozenset()
+    """By name; None: any (it chooses by label or id, or closes what any of them publishes)."""
+    docker_networks: frozenset[str] | None = frozenset()
+    """By name; None: any (it closes what Docker publishes on whatever network)."""
 
     @property
     def namespaces(self) -> frozenset[NetnsRef]:
@@ -96,6 +97,8 @@ def _place(stack: str, wanted: Namespace, there: Namespace | None) -> Place:
 
 
 def _containers(spec: Spec) -> frozenset[str] | None:
+    if protects(spec):
+        return None
     names = set()
     for key, container in spec.containers.items():
         wanted = key if container is None or container.docker is None else container.docker
@@ -105,7 +108,9 @@ def _containers(spec: Spec) -> frozenset[str] | None:
     return frozenset(names)
 
 
-def _docker_networks(spec: Spec) -> frozenset[str]:
+def _docker_networks(spec: Spec) -> frozenset[str] | None:
+    if protects(spec):
+        return None
     own = {(n.name or key) for key, n in spec.networks.items() if n is not None and n.managed_by == "docker"}
     return frozenset(own)
 
@@ -124,7 +129,7 @@ def concerns(interest: Interest, notice: Notice) -> bool:
         case Kind.CONTAINER:
             return interest.docker and (interest.containers is None or notice.subject in interest.containers or notice.action == "rename")
         case Kind.DOCKER_NETWORK:
-            return notice.subject in interest.docker_networks
+            return interest.docker_networks is None or notice.subject in interest.docker_networks
         case Kind.NAMESPACE:
             return notice.netns in interest.places
         case Kind.TABLE:

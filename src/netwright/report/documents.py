@@ -13,7 +13,8 @@ does not apply is null. A plan inside another document is what `netwright plan -
     recover    {version, recovered: [STACK…], rolled_back: [STACK…]}    rolled_back: not confirmed in time
     status     {version, stacks: [{name, source, committed_at, confirm_before, unfinished, changing, in_order, trouble, drift: plan,
                waiting: [SENTENCE…], warnings: [SENTENCE…], namespaces: [{name, there, links: [{name, kind, there, up, mtu, mac, master, addresses: […]}],
-               routes: [{to, via, dev, metric, table}]}], publishes: [{on, listen, from: […], to, source}]}]}
+               routes: [{to, via, dev, metric, table}]}], publishes: [{on, listen, from: […], to, source}],
+               protected: [{container, listen, opened: [{stack, listen, from: […]}]}]}]}    protected: null without host.protect, and while Docker does not answer
     graph      {version, format, drawing}
     an error   {version, error: {kind, message, hint, exit_status, rolled_back, problems: [{line, column, path, message, hint}]}}
                kind: Spec | InvalidValue | Refused | Busy | Missing | Kernel | Firewall | Docker | Backend | ApplyFailed |
@@ -165,5 +166,18 @@ def _stack(status: StackStatus, standing: Standing) -> dict[str, Any]:
                 "source": one.source,
             }
             for one in standing.publishes
+        ],
+        "protected": None
+        if standing.protected is None
+        else [
+            {
+                "container": port.container,
+                "listen": port.listen,
+                "opened": [
+                    {"stack": one.stack, "listen": one.listen, "from": None if one.sources is None else list(one.sources)}
+                    for one in port.opened
+                ],
+            }
+            for port in standing.protected
         ],
     }

@@ -9,6 +9,7 @@ from netwright.errors import SpecError
 from netwright.model.netns import NetnsRef
 from netwright.model.route import Route
 from netwright.model.state import Namespace
+from netwright.report.protected import ProtectedPort, protected_ports, specs_of
 
 if TYPE_CHECKING:
     from netwright.engine.outcome import StackStatus
@@ -59,6 +60,8 @@ class Standing:
     in_order: bool
     places: tuple[Place, ...]
     publishes: tuple[Published, ...]
+    protected: tuple[ProtectedPort, ...] | None = None
+    """None: the stack does not ask for protection, or Docker does not answer."""
 
 
 def standing_of(status: StackStatus) -> Standing:
@@ -67,7 +70,20 @@ def standing_of(status: StackStatus) -> Standing:
     places = tuple(_place(ref, wanted[ref], status.observed.namespaces.get(ref)) for ref in sorted(wanted, key=_order))
     still = not status.unfinished and status.changing is None
     in_order = status.drift is not None and not status.drift and still and status.trouble is None
-    return Standing(in_order=in_order, places=tuple(place for place in places if _worth(place)), publishes=_publishes(status))
+    return Standing(
+        in_order=in_order,
+        places=tuple(place for place in places if _worth(place)),
+        publishes=_publishes(status),
+        protected=_protected(status),
+    )
+
+
+def _protected(status: StackStatus) -> tuple[ProtectedPort, ...] | None:
+    own = specs_of([status.spec_text])
+    docker = status.observed.docker
+    if not own or docker is None or not docker.reachable:
+        return None
+    return protected_ports([*own, *specs_of(status.neighbours)], docker)
 
 
 def _order(ref: NetnsRef) -> tuple[int, str]:

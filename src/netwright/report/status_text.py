@@ -10,6 +10,7 @@ from netwright.planning.text import operations_text
 
 if TYPE_CHECKING:
     from netwright.engine.outcome import StackStatus
+    from netwright.report.protected import ProtectedPort
     from netwright.report.standing import LinkStanding, Published, Standing
 
 NO_STACKS = "There are no stacks. netwright apply FILE makes one."
@@ -51,6 +52,8 @@ def _lines(one: StackStatus, standing: Standing, style: Style) -> Iterator[str]:
         yield from (f"    publish {_published(publish)}" for publish in standing.publishes if publish.on == place.key)
     keys = {place.key for place in standing.places}
     yield from (f"  publish on {publish.on}: {_published(publish)}" for publish in standing.publishes if publish.on not in keys)
+    if standing.protected is not None:
+        yield from _protected(standing.protected, style)
     if one.drift is not None:
         yield from (f"  waiting: {sentence}" for sentence in one.drift.waiting)
         yield from (f"  {style('warning', fg='yellow')}: {sentence}" for sentence in one.drift.warnings)
@@ -72,6 +75,24 @@ def _verdict(one: StackStatus, standing: Standing, style: Style) -> str:
 def _row(link: LinkStanding) -> tuple[str, ...]:
     state = ("up" if link.up else "down") if link.there else "missing"
     return (link.name, link.kind, state, " ".join(link.addresses) or (f"in {link.master}" if link.master else ""))
+
+
+def _protected(ports: Sequence[ProtectedPort], style: Style) -> Iterator[str]:
+    closed = sum(1 for port in ports if not port.opened)
+    told = (
+        f"{closed} of the {len(ports)} ports that Docker publishes are closed to the outside" if ports else "Docker publishes no port now"
+    )
+    yield f"  {style('protected', bold=True)}: {told}"
+    width = max((len(port.container) for port in ports), default=0)
+    listen_width = max((len(port.listen) for port in ports), default=0)
+    for port in ports:
+        words = "; ".join(
+            f"open to {'everybody' if one.sources is None else ', '.join(one.sources)}"
+            + (f" on {one.listen}" if ":" in one.listen else "")
+            + f" ({one.stack})"
+            for one in port.opened
+        )
+        yield f"    {port.container:<{width}}  {port.listen:<{listen_width}}  {words or style('closed', fg='green')}"
 
 
 def _published(publish: Published) -> str:

@@ -14,7 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from netwright.errors import Problem
-from netwright.firewall.intents import Publish, Restriction
+from netwright.firewall.intents import Opening, Publish, Restriction
 from netwright.model.address import DEFAULT4, DEFAULT6, family
 from netwright.model.names import short_hash
 from netwright.model.netns import HOST, NetnsKind, NetnsRef, named
@@ -22,13 +22,11 @@ from netwright.model.route import Route, Rule
 from netwright.resolve.endpoint import Endpoint
 from netwright.resolve.facts import Facts, matches
 from netwright.resolve.network import Network
+from netwright.resolve.protection import ANY_ADDRESS
 from netwright.resolve.targets import Reached, Targets
 from netwright.spec.document import Document, Path, path_text
 from netwright.spec.schema import NamespaceSpec, PublishSpec
 from netwright.spec.values import Ports, Target
-
-ANY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104 - read, not bound
-"""As a listen address: every address of that family."""
 
 RULE_PRIORITY = 7800
 """Of the policy rules that lead replies back: before the main table's 32766."""
@@ -43,6 +41,10 @@ class Published:
 
     publishes: dict[NetnsRef, list[Publish]] = field(default_factory=dict)
     restrictions: list[Restriction] = field(default_factory=list)
+    openings: list[Opening] = field(default_factory=list)
+    """Of ports of the host that lead to where protection would close."""
+    opened_bridges: set[str] = field(default_factory=set)
+    """Bridges of ours that ports of the host lead to."""
     routes: dict[NetnsRef, set[Route]] = field(default_factory=dict)
     rules: dict[NetnsRef, set[Rule]] = field(default_factory=dict)
 
@@ -108,6 +110,8 @@ class Publishing:
                     target_subnet=target.subnet,
                 )
             )
+            if netns == HOST:
+                self._open(publish, target.address, sources)
             if publish.source == "preserve":
                 self._way_back(netns, target, publish, sources, path)
         if reached and not served:
@@ -115,6 +119,14 @@ class Publishing:
             self._problems.append(
                 self._document.problem(path, f"{publish.to} has {have} only, and nobody who may use this port can reach that")
             )
+
+    def _open(self, publish: PublishSpec, target: str, sources: tuple[str, ...] | None) -> None:
+        """What some stack's `host.protect` shall let pass. Targets on networks of ours are known by their bridge."""
+        for network in self._networks.values():
+            if network.ours and network.bridge and any(target in subnet.pool for subnet in network.subnets):
+                self.result.opened_bridges.add(network.bridge)
+                return
+        self.result.openings.append(_opening(publish, sources, family(target)))
 
     def _way_back(self, netns: NetnsRef, target: Reached, publish: PublishSpec, sources: tuple[str, ...] | None, path: Path) -> None:
         if target.netns is not None and target.netns.kind is NetnsKind.CONTAINER and target.via and target.interface is None:
@@ -171,6 +183,7 @@ class Publishing:
                         )
                     )
                     return True
+                self.result.openings.append(_opening(publish, None if publish.from_ is None else tuple(publish.from_)))
                 if publish.from_ is not None:
                     self.result.restrictions.append(
                         Restriction(
@@ -191,3 +204,16 @@ def _meet(listened: str | None, bound: str) -> bool:
     if listened is None or listened == bound:
         return True
     return family(listened) == family(bound) and (listened in ANY_ADDRESS or bound in ANY_ADDRESS)
+
+
+def _opening(publish: PublishSpec, sources: tuple[str, ...] | None, version: int | None = None) -> Opening:
+    listen = publish.listen
+    anywhere = listen.address in ANY_ADDRESS
+    return Opening(
+        protocol=listen.protocol,
+        ports=(listen.ports.first, listen.ports.last),
+        sources=sources,
+        interface=listen.interface,
+        address=None if anywhere else listen.address,
+        family=family(listen.address) if anywhere and listen.address is not None else version,
+    )

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from netwright.errors import InvalidValue, Problem
 from netwright.firewall.compiler import compile_table
 from netwright.firewall.foreign import foreign_rules, obstacles
-from netwright.firewall.intents import BridgeNetwork, Intents
+from netwright.firewall.intents import BridgeNetwork, Intents, Protection
 from netwright.model.address import family
 from netwright.model.docker import Attachment, DockerNetwork
 from netwright.model.firewall import ForeignChain, ForeignRules, ForwardFilter, Table
@@ -26,6 +26,7 @@ from netwright.resolve.kept_address import range_choices, unkept
 from netwright.resolve.links import Links, resolve_links
 from netwright.resolve.names import hosts_file, resolv_conf
 from netwright.resolve.network import Network, resolve_networks
+from netwright.resolve.protection import protection
 from netwright.resolve.publishing import Published, Publishing
 from netwright.resolve.routing import NO_IPV6, forwarding, resolve_addresses, resolve_routes
 from netwright.spec.document import Document
@@ -67,7 +68,7 @@ def resolve(document: Document, facts: Facts) -> Resolved:
     problems += wrong
     waiting += missing(holding, endpoints, facts)
 
-    intents = _intents(holding, networks, links, published)
+    intents = _intents(holding, networks, links, published, protection(document, networks, facts, waiting))
     namespaces = _namespaces(document, holding, networks, endpoints, links, routes, published, intents, problems)
     forward = facts.observed.forward or ForwardFilter()
     host = namespaces.get(HOST, Namespace(ref=HOST))
@@ -94,7 +95,9 @@ def _through_what_is_up(ref: NetnsRef, routes: set[Route], down: set[LinkKey]) -
     return routes - unusable, sorted(unusable, key=lambda route: (route.to, route.via or ""))
 
 
-def _intents(holding: list[Holder], networks: dict[str, Network], links: Links, published: Published) -> dict[NetnsRef, Intents]:
+def _intents(
+    holding: list[Holder], networks: dict[str, Network], links: Links, published: Published, protected: Protection | None
+) -> dict[NetnsRef, Intents]:
     bridges = tuple(
         BridgeNetwork(
             bridge=network.bridge,
@@ -114,6 +117,9 @@ def _intents(holding: list[Holder], networks: dict[str, Network], links: Links, 
             networks=bridges if holder.netns == HOST else (),
             own_interfaces=pairs if holder.netns == HOST and holder.spec and (holder.spec.forward or holder.spec.masquerade) else (),
             restrictions=tuple(published.restrictions) if holder.netns == HOST else (),
+            openings=tuple(published.openings) if holder.netns == HOST else (),
+            opened_bridges=tuple(sorted(published.opened_bridges)) if holder.netns == HOST else (),
+            protection=protected if holder.netns == HOST else None,
         )
         for holder in holding
     }

@@ -156,6 +156,8 @@ def _spare(number: int, work: _Work) -> str:
 def _namespace(path: tuple[str, ...], spec: NamespaceSpec | None, work: _Work) -> dict[str, Any]:
     namespace = _dump(spec)
     namespace.pop("external", None)
+    # There is no Docker there to be protected from.
+    namespace.pop("protect", None)
     for route in namespace.get("routes", ()):
         route.pop("external", None)
     for name, interface in (spec.interfaces if spec else {}).items():

@@ -175,8 +175,6 @@ class ContainerPublishSpec(Part):
 class NamespaceSpec(Part):
     """A network namespace: one below /run/netns, or (as `host`) the one Netwright runs in."""
 
-    later = frozenset({"protect"})
-
     external: bool = Field(False, description="it exists already: join it, never create or delete it")
     interfaces: dict[IfNameField, InterfaceSpec] = Field({}, description="its interfaces, by name")
     routes: list[RouteSpec] = Field([], description="its routes, besides those that follow from its interfaces")
@@ -186,6 +184,14 @@ class NamespaceSpec(Part):
     publish: list[PublishSpec] = Field([], description="ports that are handed on to targets")
     nameservers: list[IpField] = Field([], description="DNS servers, for what runs in the namespace; three at most")
     search: list[DomainField] = Field([], description="domains in which a name without a dot is looked up")
+
+
+class HostSpec(NamespaceSpec):
+    """The namespace Netwright runs in: what a namespace has, and who is in charge of Docker's ports."""
+
+    protect: bool = Field(
+        False, description="close what Docker publishes, for whatever container, to all from outside but those whom a file lets in"
+    )
 
 
 class ContainerNetworkSpec(Part):
@@ -242,7 +248,7 @@ class Spec(Part):
     name: StackNameField = Field(description="the stack's name; everything Netwright makes for it carries it")
     networks: dict[NameField, NetworkSpec | None] = Field({}, description="networks, by name")
     namespaces: dict[NetnsNameField, NamespaceSpec | None] = Field({}, description="network namespaces, by name, as ip netns knows them")
-    host: NamespaceSpec | None = Field(None, description="the namespace Netwright runs in")
+    host: HostSpec | None = Field(None, description="the namespace Netwright runs in")
     containers: dict[NameField, ContainerSpec | None] = Field(
         {}, description="containers that somebody else starts, by a name of your choice"
     )

@@ -133,6 +133,8 @@ def _unknown(path: Path) -> tuple[str, str | None]:
         return f"the key {key!r} is not known here", None
     if key in part.later:
         return "not supported yet", "leave it out; a later release will know it"
+    if key == "protect":
+        return "the key 'protect' is not known here", "host: has it: Docker publishes the host's ports"
     known = _keys(part)
     where = "at the top of the file" if not around else "here"
     elsewhere = next((ours for ours in _ELSEWHERE.get(str(key), ()) if ours in known), None)

@@ -195,6 +195,8 @@ def _schemas() -> dict[str, Any]:
         to={"type": "string"},
         source={"enum": ["masquerade", "preserve"]},
     )
+    opened = _object(stack=_STACK, listen={"type": "string"}, **{"from": {"type": ["array", "null"], "items": {"type": "string"}}})
+    protected = _object(container={"type": "string"}, listen={"type": "string"}, opened={"type": "array", "items": opened})
     place = _object(
         name={"type": "string"}, there={"type": "boolean"}, links={"type": "array", "items": link}, routes={"type": "array", "items": route}
     )
@@ -212,6 +214,7 @@ def _schemas() -> dict[str, Any]:
         warnings=_NAMES,
         namespaces={"type": "array", "items": place},
         publishes={"type": "array", "items": publish},
+        protected={"type": ["array", "null"], "items": protected},
     )
     problem = _object(
         line={"type": ["integer", "null"]},
