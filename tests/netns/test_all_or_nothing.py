@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from conftest import Host
 from cut_off import engine, refuse
 
 import netwright
-from conftest import Host
 from netwright.errors import ApplyFailed
 
 STACK = """\
@@ -24,8 +24,9 @@ version: 1
 name: article
 networks:
   custom: {bridge: docker1, subnets: [172.30.0.0/16, "fd30::/64"]}
+  wire: {driver: macvlan, parent: docker1, subnets: [172.31.0.0/24], host_access: true}
 namespaces:
-  web: {interfaces: {eth0: {network: custom, address: 172.30.0.10}}, sysctls: {net.ipv4.ip_default_ttl: 77}}
+  web: {interfaces: {eth0: {network: custom, address: 172.30.0.10}, eth9: {network: wire}}, sysctls: {net.ipv4.ip_default_ttl: 77}}
   my_netns:
     interfaces:
       eth1: {nic: eth1, addresses: [10.0.0.1/8], mtu: 1300}

@@ -38,6 +38,8 @@ def network(answer: Answer, used_by: Iterable[str]) -> DockerNetwork:
         subnets=tuple(_subnet(pool) for pool in pools if pool.get("Subnet")),
         internal=bool(answer.get("Internal")),
         ipv6=bool(answer.get("EnableIPv6")),
+        attachable=bool(answer.get("Attachable")),
+        ingress=bool(answer.get("Ingress")),
         options=options,
         labels=labels,
         id=answer["Id"],
@@ -63,7 +65,7 @@ def container(summary: Answer, inspected: Answer | None, names: Mapping[str, str
     attachments = {
         name: _attachment(name, endpoint or {}, running=pid > 0)
         for key, endpoint in endpoints.items()
-        if (name := names.get((endpoint or {}).get("NetworkID") or key, key))
+        if (name := names.get((endpoint or {}).get("NetworkID") or key, key)) and not (pid and _is_left_over(endpoint or {}))
     }
     return Container(
         name=container_name(summary),
@@ -74,6 +76,11 @@ def container(summary: Answer, inspected: Answer | None, names: Mapping[str, str
         labels=dict(summary.get("Labels") or {}),
         host_network=(summary.get("HostConfig") or {}).get("NetworkMode") == "host",
     )
+
+
+def _is_left_over(endpoint: Answer) -> bool:
+    """Of a running container: what an engine before 25 remembers of a connection that it could not make."""
+    return not endpoint.get("EndpointID")
 
 
 def container_name(summary: Answer) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -28,6 +29,8 @@ PATIENCE_SECONDS = 60
 """For one answer. Removing a network or disconnecting a container can take an engine some seconds on a busy host."""
 START_IT = "`systemctl start docker` starts it; Debian's package is docker.io; $NETWRIGHT_DOCKER or $DOCKER_HOST says where another one is"
 LOOK_AGAIN = "run the same command again: it looks anew"
+IN_USE_BY_SWARM = "in use by task"
+SWARM_PAUSE_SECONDS = 0.05
 WITH_A_PROCESS = frozenset({"running", "paused"})
 """The states of a container that has a network namespace to enter."""
 
@@ -88,15 +91,24 @@ class DockerSession:
                 internal=wanted.internal,
                 labels={**wanted.labels, **({STACK_LABEL: wanted.owner} if wanted.owner else {})},
                 enable_ipv6=wanted.ipv6,
+                attachable=wanted.attachable or None,
+                ingress=wanted.ingress or None,
             )
 
     def remove(self, name: str) -> None:
         """Remove a network that carries our label; one that is gone already is no error."""
         with self._asking(f"remove the network {name}"):
             found = self._find_network(name, ours=True)
-            if found is not None:
-                with suppress(NotFound):
+            deadline = time.monotonic() + PATIENCE_SECONDS
+            while found is not None and self._find_network(name, ours=True) == found:
+                # A swarm takes its time: until it has let the last container go, and afterwards until it has forgotten the network.
+                try:
                     self._client.remove_network(found)
+                except APIError as refusal:
+                    said = str(refusal.explanation)
+                    if time.monotonic() > deadline or ("not found" not in said and IN_USE_BY_SWARM not in said):
+                        raise
+                    time.sleep(SWARM_PAUSE_SECONDS)
 
     def connect(self, name: str, attachment: Attachment) -> None:
         """Put a container, running or stopped, on a network."""

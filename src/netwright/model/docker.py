@@ -42,6 +42,10 @@ class DockerNetwork:
     subnets: tuple[DockerSubnet, ...] = ()
     internal: bool = False
     ipv6: bool = False
+    attachable: bool = False
+    """Of an overlay: containers may join it, not only services."""
+    ingress: bool = False
+    """Of an overlay: it is the swarm's for published ports."""
     options: Mapping[str, str] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
     id: str = field(default="", compare=False)

@@ -86,6 +86,12 @@ def port_name(stack: str, netns: str, interface: str) -> IfName:
     return IfName(f"{readable}-{short_hash(f'{stack}/{netns}/{interface}', 14 - len(readable))}")
 
 
+def shim_name(stack: str, network: str) -> IfName:
+    """The name of the host's own interface on a network that stands on a NIC: unique for (stack, network), and readable at its start."""
+    readable = re.sub(r"[^A-Za-z0-9_]", "", network)[:7] or "n"
+    return IfName(f"{readable}-{short_hash(f'{stack}//{network}', 14 - len(readable))}")
+
+
 def table_name(stack: str) -> str:
     """The nft table of a stack: never a keyword, since nft takes no keyword as a name."""
     return "nw_" + stack.replace("-", "_")

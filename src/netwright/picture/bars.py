@@ -86,7 +86,7 @@ class Bars:
 
 def _labels(network: Network, x: float, y: float) -> tuple[Label, ...]:
     """Its name and nature above, its addresses below."""
-    nature = [f"bridge {network.bridge}" if network.bridge else "bridge"]
+    nature = [network.nature]
     if network.manager == "Docker":
         nature.append("made by Docker")
     name = Label(x + PADDING, y + 19, network.key, "strong")

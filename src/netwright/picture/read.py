@@ -208,12 +208,15 @@ def _route(route: RouteSpec) -> str:
 
 def _network(network: ResolvedNetwork) -> Network:
     spec = network.spec
-    traits = ["NAT"] if spec.masquerade and not spec.internal and not spec.external else []
+    wire = network.wire
+    stands_on = f"{wire.driver} on {wire.parent}" if wire is not None else spec.driver if spec.driver != "bridge" else ""
+    traits = ["NAT"] if spec.masquerade and not stands_on and not spec.internal and not spec.external else []
     return Network(
         key=network.key,
         bridge=network.bridge or network.spec.bridge,
         subnets=tuple(subnet.prefix for subnet in network.subnets),
         gateways=tuple(subnet.gateway for subnet in network.subnets if subnet.gateway),
+        stands_on=stands_on,
         manager="Docker" if spec.managed_by == "docker" else "Netwright",
         traits=(*traits, *(("internal",) if spec.internal else ()), *(("external",) if spec.external else ())),
     )

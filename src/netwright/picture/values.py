@@ -79,6 +79,8 @@ class Network:
     """The kernel's name for the bridge; None: not known yet."""
     subnets: tuple[str, ...] = ()
     gateways: tuple[str, ...] = ()
+    stands_on: str = ""
+    """`macvlan on eth1`, where it has no bridge."""
     manager: str = "Netwright"
     """`Netwright` | `Docker`."""
     traits: tuple[str, ...] = ()
@@ -86,9 +88,14 @@ class Network:
     trouble: str = ""
 
     @property
+    def nature(self) -> str:
+        """`bridge docker1`, `macvlan on eth1`."""
+        return self.stands_on or (f"bridge {self.bridge}" if self.bridge else "bridge")
+
+    @property
     def words(self) -> tuple[str, ...]:
         """What is worth saying beside its name, most telling first."""
-        words = [f"bridge {self.bridge}" if self.bridge else "bridge", *self.subnets]
+        words = [self.nature, *self.subnets]
         if self.gateways:
             words.append(f"gateway {', '.join(self.gateways)}")
         return (*words, *(("made by Docker",) if self.manager == "Docker" else ()), *self.traits)

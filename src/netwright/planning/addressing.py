@@ -83,7 +83,9 @@ def _routes(
     near = (r for r in observed.routes if r.protocol == PROTOCOL or r.to in destinations)
     alive = sorted((r for r in near if r.dev is None or not _gone(LinkKey(ref, r.dev), links)), key=_route_order)
     there = _Routes(alive)
-    ours = _ours(wanted, earlier)
+    # Through what stands on a NIC for the stack's sake leads nobody else's route.
+    shims = {name for name, link in observed.links.items() if link.owner == draft.stack and link.beneath() is not None}
+    ours = _ours(wanted, earlier, shims)
     operations: list[AnyOperation] = []
     kept: set[Route] = set()
     for route in sorted(wanted.routes, key=_route_order):
@@ -163,13 +165,15 @@ def _place(route: Route) -> tuple[str, int, int]:
     return (route.to, route.table, route.metric or (1024 if family(route.to) == 6 else 0))
 
 
-def _ours(wanted: Namespace, earlier: Namespace) -> Callable[[Route], bool]:
-    """In a namespace that we made every route with our protocol number is ours; elsewhere only what we are known to have put there."""
+def _ours(wanted: Namespace, earlier: Namespace, shims: set[str]) -> Callable[[Route], bool]:
+    """In a namespace that we made every route with our protocol number is ours, and through `shims`; elsewhere only what we are known to
+    have put there.
+    """
     if wanted.ref.kind is NetnsKind.NAMED and (wanted.owner or earlier.owner) is not None:
         return lambda route: route.protocol == PROTOCOL
     exact = {route.key for route in earlier.routes if route.dev is not None}
     loose = {route.key for route in earlier.routes if route.dev is None}
-    return lambda route: route.protocol == PROTOCOL and (route.key in exact or _anywhere(route) in loose)
+    return lambda route: route.protocol == PROTOCOL and (route.dev in shims or route.key in exact or _anywhere(route) in loose)
 
 
 def _changed(want: Route, have: Route) -> str | None:

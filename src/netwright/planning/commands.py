@@ -195,8 +195,12 @@ def _docker_network(network: DockerNetwork) -> list[str]:
         words.append("--internal")
     if network.ipv6:
         words.append("--ipv6")
+    if network.attachable:
+        words.append("--attachable")
+    if network.ingress:
+        words.append("--ingress")
     for key, value in network.options.items():
-        words += ["--opt", f"{key}={value}"]
+        words += ["--opt", f"{key}={value}" if value else key]
     owner = {STACK_LABEL: network.owner} if network.owner else {}
     for key, value in {**network.labels, **owner}.items():
         words += ["--label", f"{key}={value}"]

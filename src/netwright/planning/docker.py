@@ -15,7 +15,11 @@ from netwright.model.docker import STACK_LABEL, Attachment, DockerNetwork, Docke
 from netwright.model.operation import ConnectContainer, CreateDockerNetwork, DisconnectContainer, RemoveDockerNetwork
 from netwright.model.state import Desired, State
 
-ENGINE_OPTIONS = ("com.docker.network.enable_ipv4", "com.docker.network.enable_ipv6")
+ENGINE_OPTIONS = (
+    "com.docker.network.enable_ipv4",
+    "com.docker.network.enable_ipv6",
+    "com.docker.network.driver.overlay.vxlanid_list",
+)
 """Newer engines write these among a network's options themselves."""
 START_IT = "start Docker (`systemctl start docker`), or install it (Debian's package is docker.io)"
 
@@ -118,6 +122,10 @@ def differences(wanted: DockerNetwork, there: DockerNetwork) -> Iterator[str]:
         yield "it is not internal" if wanted.internal else "it is internal"
     if wanted.ipv6 != there.ipv6:
         yield "it has no IPv6" if wanted.ipv6 else "it has IPv6"
+    if wanted.attachable != there.attachable:
+        yield "containers cannot join it" if wanted.attachable else "containers can join it"
+    if wanted.ingress != there.ingress:
+        yield "it is not the swarm's ingress network" if wanted.ingress else "it is the swarm's ingress network"
     for version in (4, 6):
         yield from _subnet_differences(_of_family(wanted.subnets, version), _of_family(there.subnets, version))
     ignored = {option: value for option, value in there.options.items() if option in ENGINE_OPTIONS and option not in wanted.options}
@@ -179,6 +187,10 @@ def _attachments(
                 continue
             if network not in known:
                 refused.append(f"the container {name} is to be on {network}, and Docker has no such network, or will have none")
+                continue
+            driver = docker.networks[network].driver if network in docker.networks else ""
+            if there is None and driver in ("host", "null"):
+                refused.append(f"the container {name} cannot be put on {network}: it must be started with --network {network}")
                 continue
             if there is None and (alone := _alone(container.host_network, container.attachments)):
                 refused.append(f"the container {name} cannot be on {network}: it was started with --network {alone}")

@@ -1,6 +1,7 @@
 """A network of the file → the network that Docker is to have.
 
-The options are those of Docker's bridge driver (moby: libnetwork/drivers/bridge/labels.go and libnetwork/netlabel).
+The options are those of Docker's drivers (moby: libnetwork/drivers/bridge/labels.go, drivers/macvlan/macvlan.go,
+drivers/ipvlan/ipvlan.go, drivers/overlay/ov_network.go, and libnetwork/netlabel).
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ def desired_network(
         _subnet(prefix, stated, nobody, network.ip_range or (), reserved, (chosen or {}).get(prefix)) for prefix in network.subnets
     )
     without = [subnet.subnet for subnet in subnets if nobody and not _is_stated(subnet.subnet, stated)]
-    if any(family(prefix) == 6 for prefix in without):
+    if network.driver == "bridge" and any(family(prefix) == 6 for prefix in without):
         raise Refused(
             f"networks.{key}.gateway: Docker cannot leave its bridge without an address in an IPv6 subnet",
             hint="name a gateway for it, or leave out managed_by: docker",
@@ -47,8 +48,12 @@ def desired_network(
     options = {
         **({BRIDGE_NAME: bridge} if bridge else {}),
         **({MTU: str(network.mtu)} if network.mtu is not None else {}),
-        **({MASQUERADE: "false"} if not network.masquerade else {}),
-        **({NO_ADDRESS: "true"} if without else {}),
+        **({MASQUERADE: "false"} if network.driver == "bridge" and not network.masquerade else {}),
+        **({NO_ADDRESS: "true"} if network.driver == "bridge" and without else {}),
+        **({"parent": network.parent} if network.parent is not None else {}),
+        **({f"{network.driver}_mode": network.mode} if network.mode is not None else {}),
+        **({"ipvlan_flag": network.flag} if network.flag is not None else {}),
+        **({"encrypted": ""} if network.encrypted else {}),
         **network.options,
     }
     return DockerNetwork(
@@ -59,6 +64,8 @@ def desired_network(
         internal=network.internal,
         ipv6=any(family(prefix) == 6 for prefix in network.subnets),
         options=options,
+        attachable=network.attachable,
+        ingress=network.ingress,
         labels={**network.labels, STACK_LABEL: stack},
         bridge=options.get(BRIDGE_NAME),
     )

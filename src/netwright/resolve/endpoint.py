@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from netwright.errors import InvalidValue, Problem
 from netwright.model.address import Cidr, Ip, family, ip_of
+from netwright.model.names import shim_name
 from netwright.model.netns import HOST, NetnsRef, container, named
 from netwright.resolve.facts import Facts, matches, netns_of
 from netwright.resolve.network import Network, Subnet
@@ -45,7 +46,14 @@ class Endpoint:
         return self.holder.netns
 
     @property
+    def is_shim(self) -> bool:
+        """The host's own interface on a network that stands on one of its NICs (`host_access`)."""
+        return self.netns == HOST and self.network is not None and self.interface == self.network.shim
+
+    @property
     def path(self) -> Path:
+        if self.is_shim and self.network is not None:
+            return ("networks", self.network.key, "host_access")
         return (*self.holder.path, "interfaces", self.interface)
 
     def address(self, version: int) -> Ip | None:
@@ -60,6 +68,13 @@ def holders(document: Document, facts: Facts, waiting: list[str]) -> list[Holder
         spec = maybe or NamespaceSpec()
         found.append(_namespace(name, named(name), ("namespaces", name), spec, owned=not spec.external))
     host = document.spec.host or NamespaceSpec()
+    shims = {
+        shim_name(document.spec.name, key): InterfaceSpec(network=key)
+        for key, network in document.spec.networks.items()
+        if network is not None and network.host_access
+    }
+    if shims:
+        host = host.model_copy(update={"interfaces": {**host.interfaces, **shims}})
     found.append(_namespace("host", HOST, ("host",), host, owned=False))
     for key, entry in document.spec.containers.items():
         if entry is None or not (entry.interfaces or entry.routes):
@@ -139,7 +154,10 @@ def resolve_endpoints(
             except InvalidValue as error:
                 problems.append(document.problem(path, str(error), error.hint))
                 continue
-            addresses.extend(f"{ip}/{subnet.length}" for ip in ips)
+            # The host reaches its own wire through its NIC: through the shim only those whom a route says.
+            whole = holder.netns == HOST and attached is not None and name == attached.shim
+            length = (32 if family(subnet.prefix) == 4 else 128) if whole else subnet.length
+            addresses.extend(f"{ip}/{length}" for ip in ips)
         endpoints.append(Endpoint(holder=holder, interface=name, spec=spec, network=attached, addresses=tuple(Cidr(a) for a in addresses)))
     return endpoints, leases
 
@@ -172,7 +190,7 @@ def _absent(key: str, spec: ContainerSpec | None, here: set[NetnsRef], facts: Fa
 
 def _unknown_yet(network: Network) -> bool:
     """Docker says what its bridge is called, and which addresses there are."""
-    return network.bridge is None or (network.docker_name is not None and not network.subnets)
+    return not network.known or (network.docker_name is not None and not network.subnets)
 
 
 def _take_stated(document: Document, wanted: list[tuple[Holder, str, InterfaceSpec]], networks: Mapping[str, Network]) -> None:

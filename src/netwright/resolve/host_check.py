@@ -17,6 +17,8 @@ def overlaps(document: Document, networks: dict[str, Network], facts: Facts) -> 
     And warnings: of a subnet that stands already, and with which something that came later is in conflict (a VPN).
     """
     own = {network.bridge for network in networks.values() if network.bridge}
+    # What stands on a NIC is on that one's subnets: so it is meant.
+    own |= {network.wire.parent for network in networks.values() if network.wire is not None}
     docker_names = {network.docker_name for network in networks.values() if network.docker_name}
     others = occupied(facts, document.spec.name, bridges=own, docker_names=docker_names)
     problems = []

@@ -1,4 +1,4 @@
-"""Endpoints and networks → links: bridges, veth pairs, borrowed NICs, loopbacks."""
+"""Endpoints and networks → links: bridges, veth pairs, what stands on NICs, borrowed NICs, loopbacks."""
 
 from __future__ import annotations
 
@@ -7,14 +7,16 @@ from dataclasses import replace
 
 from netwright.errors import Problem
 from netwright.kinds.bridge import Bridge
+from netwright.kinds.ipvlan import Ipvlan
 from netwright.kinds.loopback import Loopback
+from netwright.kinds.macvlan import Macvlan
 from netwright.kinds.veth import Veth
 from netwright.model.link import Link, LinkKey
 from netwright.model.names import OWNER_PREFIX, port_name
 from netwright.model.netns import HOST, NetnsRef, named
 from netwright.resolve.endpoint import Endpoint, Holder
 from netwright.resolve.facts import Facts
-from netwright.resolve.network import Network
+from netwright.resolve.network import Network, Wire
 from netwright.resolve.nic import resolve_nic
 from netwright.spec.document import Document
 
@@ -43,7 +45,9 @@ def resolve_links(
     for endpoint in endpoints:
         if endpoint.spec.external:
             continue
-        if endpoint.network is not None:
+        if endpoint.network is not None and endpoint.network.wire is not None:
+            links[endpoint.netns][endpoint.interface] = _on_wire(endpoint, endpoint.network, endpoint.network.wire, mark, facts)
+        elif endpoint.network is not None:
             _plug_in(endpoint, endpoint.network, mark, document.spec.name, links)
         elif endpoint.spec.peer is not None:
             _pair(endpoint, mark, links)
@@ -76,6 +80,17 @@ def _plug_in(endpoint: Endpoint, network: Network, mark: str, stack: str, links:
     links[endpoint.netns][endpoint.interface] = Veth(
         name=endpoint.interface, alias=mark, up=spec.up, mtu=mtu, mac=spec.mac, peer=LinkKey(HOST, port)
     )
+
+
+def _on_wire(endpoint: Endpoint, network: Network, wire: Wire, mark: str, facts: Facts) -> Link:
+    """As large as its parent, where nothing is said: the kernel never makes it larger by itself."""
+    spec = endpoint.spec
+    parent = facts.host.links.get(wire.parent)
+    mtu = spec.mtu or network.spec.mtu or (parent.mtu if parent is not None else None)
+    lower = LinkKey(HOST, wire.parent)
+    if wire.driver == "ipvlan":
+        return Ipvlan(name=endpoint.interface, alias=mark, up=spec.up, mtu=mtu, lower=lower, mode=wire.mode, flag=wire.flag)
+    return Macvlan(name=endpoint.interface, alias=mark, up=spec.up, mtu=mtu, mac=spec.mac, lower=lower, mode=wire.mode)
 
 
 def _pair(endpoint: Endpoint, mark: str, links: Links) -> None:

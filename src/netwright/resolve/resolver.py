@@ -21,11 +21,13 @@ from netwright.resolve.docker_range import chosen_ranges
 from netwright.resolve.endpoint import Endpoint, Holder, holders, resolve_endpoints
 from netwright.resolve.external import missing
 from netwright.resolve.facts import Facts, matches
+from netwright.resolve.host_access import shim_routes
 from netwright.resolve.host_check import overlaps
 from netwright.resolve.kept_address import range_choices, unkept
 from netwright.resolve.links import Links, resolve_links
 from netwright.resolve.names import hosts_file, resolv_conf
 from netwright.resolve.network import Network, resolve_networks
+from netwright.resolve.parents import check_parents, sleeping_parents
 from netwright.resolve.protection import protection
 from netwright.resolve.publishing import Published, Publishing
 from netwright.resolve.routing import NO_IPV6, forwarding, resolve_addresses, resolve_routes
@@ -52,6 +54,8 @@ def resolve(document: Document, facts: Facts) -> Resolved:
     endpoints, leases = resolve_endpoints(document, holding, networks, facts, problems, waiting)
     links = resolve_links(document, holding, networks, endpoints, facts, problems)
     routes = resolve_routes(holding, endpoints)
+    if shimmed := shim_routes(networks, endpoints, document.spec.containers, facts):
+        routes[HOST] = routes.get(HOST, set()) | shimmed
     # What has no link (a problem was told) has no addresses and no routes either.
     absent = {LinkKey(e.netns, e.interface) for e in endpoints if e.interface not in links[e.netns] and not e.spec.external}
     if absent:
@@ -66,6 +70,7 @@ def resolve(document: Document, facts: Facts) -> Resolved:
         waiting += [f"the route to {route.to} in {ref} waits for {route.dev}, which shall be down" for route in unusable]
     wrong, overlapping = overlaps(document, networks, facts)
     problems += wrong
+    problems += check_parents(document, networks, links, facts)
     waiting += missing(holding, endpoints, facts)
 
     intents = _intents(holding, networks, links, published, protection(document, networks, facts, waiting))
@@ -82,7 +87,7 @@ def resolve(document: Document, facts: Facts) -> Resolved:
         docker_networks=_docker_networks(document, networks, endpoints),
         attachments=_attachments(document, networks, facts, waiting),
         waiting=tuple(dict.fromkeys(waiting)),
-        warnings=(*overlapping, *unkept(document, networks, facts)),
+        warnings=(*overlapping, *unkept(document, networks, facts), *sleeping_parents(networks, endpoints, links, facts)),
         choices=tuple(range_choices(document, networks, facts)),
     )
     refused = tuple(obstacles(document.spec.name, forward, intents.get(HOST, Intents())))
@@ -191,6 +196,10 @@ def _sysctls(
         if endpoint.address(6) and not endpoint.spec.external:
             wanted[f"net.ipv6.conf.{endpoint.interface.replace('.', '/')}.disable_ipv6"] = "0"
     wanted |= forwarding(holder, families, gateway_families=gateways if ref == HOST else frozenset(), publishes=publishes)
+    for endpoint in endpoints:
+        if endpoint.is_shim:
+            # It is on the wire a second time: who asks there for an address of the host shall be answered by the NIC alone.
+            wanted[f"net.ipv4.conf.{endpoint.interface.replace('.', '/')}.arp_filter"] = "1"
     if holder.spec is not None:
         wanted |= holder.spec.sysctls
     return wanted
@@ -219,6 +228,7 @@ def _docker_networks(document: Document, networks: dict[str, Network], endpoints
             for version in (4, 6)
             if (address := endpoint.address(version)) is not None
         }
+        reserved |= network.spec.aux_addresses
         chosen = chosen_ranges(document, network.key)
         wanted[network.docker_name] = desired_network(document.spec.name, network.key, network.spec, reserved, network.bridge or "", chosen)
     return wanted

@@ -93,7 +93,7 @@ class Targets:
         if other == HOST:
             for network in self._networks.values():
                 gateway = network.gateway(version)
-                if gateway and any(e.network is network for e in self._by_netns.get(netns, ())):
+                if gateway and network.wire is None and any(e.network is network for e in self._by_netns.get(netns, ())):
                     return Reached(address=gateway, netns=HOST, interface=network.bridge)
         shared = [e for e in candidates if self._own_address(netns, e.address(version) or "")]
         best = next(iter(shared or candidates), None)
@@ -178,7 +178,7 @@ class Targets:
                     return cidr
         if netns == HOST:
             for network in self._networks.values():
-                for subnet in network.subnets:
+                for subnet in network.subnets if network.wire is None else ():
                     if subnet.gateway is not None and address in subnet.pool:
                         return f"{subnet.gateway}/{subnet.length}"
         return None

@@ -116,6 +116,13 @@ def _network(key: str, spec: NetworkSpec | None, work: _Work) -> dict[str, Any]:
     network.pop("name", None)
     if bridge is not None:
         network.setdefault("bridge", bridge)
+    if network.get("driver") not in (None, "macvlan", "ipvlan"):
+        work.notes.append(f"networks.{key}: a bridge stands in for Docker's {network.pop('driver')}")
+    for docker_only in ("attachable", "encrypted", "ingress"):
+        network.pop(docker_only, None)
+    if network.get("driver") and not network.get("parent"):
+        work.notes.append(f"networks.{key}: only Docker knows its parent; here it is a bridge")
+        network.pop("driver")
     elsewhere = network.pop("external", False) or network.pop("managed_by", None) == "docker"
     network.pop("managed_by", None)
     if elsewhere and not network.get("subnets"):
@@ -243,7 +250,9 @@ def _named_on_host(document: Document, networks: dict[str, Any], host: dict[str,
     spec = document.spec
     made = {"lo", *host.get("interfaces", {}), *(network.get("bridge") for network in networks.values())}
     made |= {i.peer.interface for _, i in _interfaces(document) if i.peer is not None and i.peer.namespace == "host"}
-    spoken: list[tuple[Path, str | None]] = []
+    spoken: list[tuple[Path, str | None]] = [
+        (("networks", key, "parent"), network.parent) for key, network in spec.networks.items() if network is not None
+    ]
     if spec.host is not None:
         spoken += [(("host", "publish", n, "listen"), p.listen.interface) for n, p in enumerate(spec.host.publish)]
         spoken += [(("host", "masquerade", n), name) for n, name in enumerate(spec.host.masquerade)]

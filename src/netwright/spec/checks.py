@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from netwright.spec.checks_addresses import check_addresses
+from netwright.spec.checks_drivers import check_drivers
 from netwright.spec.checks_external import check_external
 from netwright.spec.checks_links import check_links
 from netwright.spec.checks_names import check_names
@@ -17,5 +18,5 @@ from netwright.spec.topology import Topology
 def check(spec: Spec, findings: Findings) -> None:
     """Add everything to `findings`. Nothing here looks at the host: that is for the resolver."""
     topology = Topology(spec)
-    for look in (check_names, check_networks, check_addresses, check_links, check_external, check_routes, check_publish):
+    for look in (check_names, check_networks, check_drivers, check_addresses, check_links, check_external, check_routes, check_publish):
         look(topology, findings)

@@ -29,6 +29,8 @@ def check_addresses(topology: Topology, findings: Findings) -> None:
         for gateway in net.gateways.values():
             if gateway is not None:
                 uses[name].taken[number(gateway)] = "the gateway", (*net.path, "gateway")
+        for key, address in net.spec.aux_addresses.items():
+            _aux_address((*net.path, "aux_addresses", key), key, address, net, uses[name], findings)
     for site in topology.sites():
         own: dict[tuple[int, int], Path] = {}
         for name, interface in site.interfaces.items():
@@ -44,6 +46,21 @@ def check_addresses(topology: Topology, findings: Findings) -> None:
                 _on_network(site.name, (*site.path, "networks", name), stated, (), joined, uses[name], findings)
     for name, use in uses.items():
         _room(topology.nets[name], use, findings)
+
+
+def _aux_address(path: Path, key: str, address: str, net: Net, use: _Use, findings: Findings) -> None:
+    home = next((one for one in net.subnets if one.has(*number(address))), None)
+    if home is None:
+        where = (
+            f"in none of the network's subnets: {', '.join(one.text for one in net.subnets)}"
+            if net.subnets
+            else "in no subnet: there are none"
+        )
+        findings.add(path, f"{address} is {where}", on=((*net.path, "subnets"),))
+    elif (first := use.taken.get(number(address))) is not None:
+        findings.add(path, f"{address} is {first[0]} already{findings.where(first[1])}", on=(first[1],))
+    else:
+        use.taken[number(address)] = key, path
 
 
 def _interface(

@@ -89,7 +89,7 @@ def _host(topology: Topology, findings: Findings) -> None:
     for name, interface in host.interfaces.items():
         net = topology.nets.get(interface.network) if interface.network is not None else None
         gateway = next((ip for ip in net.gateways.values() if ip is not None), None) if net else None
-        if net is not None and gateway is not None and not net.spec.external:
+        if net is not None and net.bridged and gateway is not None and not net.spec.external:
             findings.add(
                 (*topology.host.interface_path(name), "network"),
                 f"the host is on {net.name} already: its bridge has the address {gateway}",

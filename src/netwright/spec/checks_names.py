@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from netwright.model.names import bridge_name, port_name
+from netwright.model.names import bridge_name, port_name, shim_name
 from netwright.spec.findings import Findings
 from netwright.spec.places import Path, path_text
 from netwright.spec.schema import LabelSelector
@@ -177,9 +177,15 @@ def _host_links(topology: Topology, findings: Findings) -> None:
             if interface.port == "lo":
                 findings.add((*path, "port"), "lo is the loopback interface's name")
     for name, net in topology.nets.items():
-        if net.spec.bridge is None and not net.spec.external:
+        if net.spec.host_access:
+            take(shim_name(stack, name), f"the host's own interface on {name}", (*net.path, "host_access"), at_key=True, key="")
+        if net.bridged and net.spec.bridge is None and not net.spec.external:
             take(bridge_name(stack, name), f"the bridge of {name}", net.path, at_key=True, key="bridge")
     for site, name, interface in topology.interfaces():
-        if interface.network is not None and interface.port is None and not interface.external:
+        if interface.network is not None and interface.port is None and not interface.external and _plugged(topology, interface.network):
             path = site.interface_path(name)
             take(port_name(stack, site.name, name), f"the bridge's end of {path_text(path)}", path, at_key=True, key="port")
+
+
+def _plugged(topology: Topology, network: str) -> bool:
+    return network not in topology.nets or topology.nets[network].bridged

@@ -34,7 +34,7 @@ def check_networks(topology: Topology, findings: Findings) -> None:
         _ranges(net, findings)
         _manager(net, findings)
         _keys(net, findings)
-        if ports[net.name] > BRIDGE_PORTS:
+        if net.bridged and ports[net.name] > BRIDGE_PORTS:
             findings.add(
                 net.path,
                 f"{ports[net.name]:,} interfaces are on this network, and a Linux bridge has at most {BRIDGE_PORTS:,} ports",
@@ -86,7 +86,7 @@ def _gateway(net: Net, findings: Findings) -> None:
         findings.add(path, "none stands beside an address: the network has a gateway or it has none")
         return
     if "none" in stated:
-        if net.docker and any(one.family == 6 for one in net.subnets) and not net.spec.external:
+        if net.docker and net.bridged and any(one.family == 6 for one in net.subnets) and not net.spec.external:
             findings.add(
                 path,
                 "Docker cannot leave its bridge without an address in an IPv6 subnet",
@@ -142,7 +142,7 @@ def _manager(net: Net, findings: Findings) -> None:
                 )
         if spec.name is not None and not spec.external:
             findings.add((*path, "name"), "this is what Docker calls a network, and this one is not Docker's", "say bridge:, or managed_by: docker", on=(manager,))  # fmt: skip
-        if spec.external and spec.bridge is None and spec.name is None:
+        if spec.external and net.bridged and spec.bridge is None and spec.name is None:
             findings.add(
                 path, "an external network needs bridge:, the name of a bridge that exists", at_key=True, on=((*path, "bridge"), manager)
             )
@@ -157,14 +157,14 @@ def _manager(net: Net, findings: Findings) -> None:
             (*path, "isolated"), "Docker isolates its own networks", "leave it out, or leave out managed_by: docker", on=(manager,)
         )
     name = spec.name or net.name
-    if name in _PREDEFINED:
+    if name in _PREDEFINED and spec.driver not in _PREDEFINED[1:]:
         findings.add(path, f"Docker has a network {name} of its own", "call it otherwise, or say external: true to join it", at_key=True)
     for family in (4, 6):
         of_family = [index for index, one in enumerate(net.subnets) if one.family == family]
-        for index in of_family[1:]:
+        for index in of_family[1:] if not net.stacked else ():
             findings.add(
                 (*path, "subnets", index),
-                f"Docker's bridge takes one IPv4 and one IPv6 subnet; this is the second IPv{family} one",
+                f"Docker's {spec.driver} takes one IPv4 and one IPv6 subnet; this is the second IPv{family} one",
                 on=(manager,),
             )
 
@@ -172,7 +172,7 @@ def _manager(net: Net, findings: Findings) -> None:
 def _keys(net: Net, findings: Findings) -> None:
     spec, path = net.spec, net.path
     if spec.external:
-        for key in ("internal", "isolated", "mtu", "options", "labels", *_BRIDGE_ONLY):
+        for key in ("internal", "isolated", "mtu", "options", "labels", "host_access", "aux_addresses", *_BRIDGE_ONLY):
             if key in spec.model_fields_set and getattr(spec, key) is not None:
                 findings.add(
                     (*path, key), "this would change an external network, which is joined as it is", "leave out this key, or external:"

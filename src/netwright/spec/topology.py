@@ -58,6 +58,16 @@ class Net:
     """Subnet → address."""
 
     @property
+    def bridged(self) -> bool:
+        """What is on it is plugged into a bridge of the host."""
+        return self.spec.driver == "bridge"
+
+    @property
+    def stacked(self) -> bool:
+        """What is on it stands on a NIC of the host."""
+        return self.spec.driver in ("macvlan", "ipvlan")
+
+    @property
     def docker(self) -> bool:
         return self.spec.managed_by == "docker"
 
