@@ -139,7 +139,7 @@ def test_all_that_is_on_a_host() -> None:
 name: host
 
 # Left out: lan: {managed_by: docker, external: true, driver: somebodys, subnets: [10.40.0.0/24]}
-#   'somebodys' is not known here.
+#   'somebodys' is not one of bridge, macvlan, ipvlan, overlay, host or none.
 networks:
   # On it: web (172.17.0.2).
   bridge: {managed_by: docker, external: true, subnets: [172.17.0.0/16]}
