@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Host
 from cut_off import engine, refuse
 
 import netwright
+from conftest import Host
 from netwright.errors import ApplyFailed
 
 STACK = """\
