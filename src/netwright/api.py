@@ -72,16 +72,26 @@ def plan(document: Document, *, state_folder: str | None = None) -> Plan:
         return engine.plan(document)
 
 
-def apply(document: Document, *, wait: bool = True, confirm_seconds: float | None = None, state_folder: str | None = None) -> Outcome:
-    """Make the host match, verified and committed; or leave it as it was and raise."""
+def apply(
+    document: Document,
+    *,
+    wait: bool = True,
+    confirm_seconds: float | None = None,
+    allow_lockout: bool = False,
+    state_folder: str | None = None,
+) -> Outcome:
+    """Make the host match, verified and committed; or leave it as it was and raise.
+
+    `allow_lockout`: also where that takes the host's default route, or what carries the SSH session that this process belongs to.
+    """
     with open_engine(state_folder=state_folder) as engine:
-        return engine.apply(document, wait=wait, confirm_seconds=confirm_seconds)
+        return engine.apply(document, wait=wait, confirm_seconds=confirm_seconds, allow_lockout=allow_lockout)
 
 
-def destroy(stack: str, *, wait: bool = True, state_folder: str | None = None) -> Outcome:
-    """Remove all that the stack owns and give back what it borrowed."""
+def destroy(stack: str, *, wait: bool = True, allow_lockout: bool = False, state_folder: str | None = None) -> Outcome:
+    """Remove all that the stack owns and give back what it borrowed. `allow_lockout`: as of `apply`."""
     with open_engine(state_folder=state_folder) as engine:
-        return engine.destroy(stack, wait=wait)
+        return engine.destroy(stack, wait=wait, allow_lockout=allow_lockout)
 
 
 def recover(*, wait: bool = True, state_folder: str | None = None) -> tuple[str, ...]:

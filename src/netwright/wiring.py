@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from netwright.backends.caller import caller_of, program_of, this_process
 from netwright.backends.conntrack import Conntrack
 from netwright.backends.docker import DockerEngine
 from netwright.backends.driver_store import DriverStore
@@ -20,6 +21,7 @@ from netwright.engine.engine import Engine
 from netwright.engine.outcome import Progress, Silent
 
 if TYPE_CHECKING:
+    from netwright.model.caller import Caller
     from netwright.model.listening import Listening
     from netwright.model.notice import Notice
     from netwright.ports import Listener, Log
@@ -65,11 +67,16 @@ def open_store(folder: str | None = None, *, reserved: frozenset[str] = frozense
     return SqliteStore(folder or state_folder(), reserved=reserved)
 
 
-def open_engine(*, progress: Progress | None = None, state_folder: str | None = None) -> Engine:
-    """An Engine over the real host; close it, or use it in a `with`."""
+def open_engine(*, progress: Progress | None = None, state_folder: str | None = None, caller: Caller | None = None) -> Engine:
+    """An Engine over the real host; close it, or use it in a `with`. `caller`: who asks, if it is not this process."""
     # The driver's own stacks are kept elsewhere, and their marks are of these names.
     store = open_store(state_folder, reserved=frozenset({STACK, PORTS_STACK}))
-    return Engine(open_world(state_folder), store, progress or Silent())
+    return Engine(open_world(state_folder), store, progress or Silent(), caller or this_process())
+
+
+def peer_caller(pid: int, uid: int, request: str) -> Caller:
+    """The process at the other end of a unix socket, as one that asks; `request`: what for."""
+    return caller_of(pid, uid, f"{program_of(pid)}: {request}")
 
 
 def listening_on_host(protocol: str, first: int, last: int) -> tuple[Listening, ...]:

@@ -170,7 +170,7 @@ def test_a_nic_that_serves_others_is_refused(stacks: Stacks) -> None:
     for default in ("0.0.0.0/0", "::/0"):
         via = "10.9.0.9" if "." in default else "fd09::9"
         run("ip", "route", "add", default, "via", via)
-        with pytest.raises(NetwrightError, match="eth1 carries the host's default route"):
+        with pytest.raises(NetwrightError, match=r"default route via .* through eth1 would be gone"):
             stacks.apply(moved("eth1"))
         run("ip", "route", "del", default, "via", via)
     with pytest.raises(NetwrightError, match="there is no NIC eth9 on the host"):

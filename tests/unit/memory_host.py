@@ -11,6 +11,7 @@ from netwright.backends.store import SqliteStore
 from netwright.engine.engine import Engine
 from netwright.engine.outcome import Progress, Silent
 from netwright.kinds.loopback import Loopback
+from netwright.model.caller import Caller
 from netwright.model.link import Link, Observation
 from netwright.model.netns import HOST
 from netwright.model.operation import AnyOperation
@@ -33,8 +34,8 @@ def a_host() -> FakeWorld:
     return FakeWorld(host, loopback=lambda: replace(LO, up=False))
 
 
-def an_engine(world: FakeWorld, folder: Path, progress: Progress | None = None) -> Engine:
-    return Engine(world, SqliteStore(str(folder)), progress or Silent())
+def an_engine(world: FakeWorld, folder: Path, progress: Progress | None = None, caller: Caller | None = None) -> Engine:
+    return Engine(world, SqliteStore(str(folder)), progress or Silent(), caller)
 
 
 def seen(namespace: Namespace) -> Namespace:

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from netwright.backends.store import SqliteStore
+from netwright.engine.engine import Engine
+from netwright.engine.outcome import Silent
 from netwright.errors import ApplyFailed, BackendError, Interrupted, KernelError
 from netwright.model.link import Link
 from netwright.model.netns import HOST, named
@@ -209,10 +211,9 @@ class Full(SqliteStore):
 def test_what_cannot_be_committed_is_rolled_back(refusal: BaseException, tmp_path: Path) -> None:
     world = a_host()
     before = visible(world)
-    with an_engine(world, tmp_path) as engine:
-        store = Full(str(tmp_path))
-        store.refuses = refusal
-        engine._store = store
+    store = Full(str(tmp_path))
+    store.refuses = refusal
+    with Engine(world, store, Silent()) as engine:
         with pytest.raises((ApplyFailed, Interrupted), match=r"The host is as before: the stack edge is not there\."):
             engine.apply(parse(NIC_STACK, "edge.yaml"))
         assert visible(world) == before

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from netwright.errors import Problem
 from netwright.kinds.nic import Nic
-from netwright.model.address import DEFAULT4, DEFAULT6
 from netwright.model.link import Link, LinkKey, Observation
 from netwright.model.loan import NicLoan
 from netwright.model.names import LOAN_PREFIX
@@ -181,11 +180,6 @@ def _unfit(name: str, stack: str, facts: Facts, *, moves: bool) -> tuple[str, st
         return f"{name} belongs to the stack {link.owner}", "name a NIC of the host"
     if not moves:
         return None
-    if any(route.to in (DEFAULT4, DEFAULT6) and route.dev == name and route.kind == "unicast" for route in facts.host.routes):
-        return (
-            f"{name} carries the host's default route: without it the host is cut off",
-            "take another NIC, or move the default route away first",
-        )
     if link.master:
         return f"{name} is a port of {link.master}, which is somebody else's", f"release it first: ip link set {name} nomaster"
     return None

@@ -39,7 +39,7 @@ def build(sandboxed: Sandboxed, *, progress: Progress | None = None) -> Built:
         world.close()
     spec = sandboxed.document.spec
     with open_engine(progress=progress) as engine:
-        outcome = engine.apply(sandboxed.document)
+        outcome = engine.apply(sandboxed.document, allow_lockout=True)
     given: dict[str, list[Address]] = {name: [] for name in ("", *spec.namespaces, *(nic.netns.name for nic in sandboxed.nics))}
     for operation in (*scaffolding, *outcome.plan.operations):
         if isinstance(operation, AddAddress):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from netwright.frontends.cli import failure, say
-from netwright.frontends.cli.arguments import Seconds, file_argument, json_option, no_wait_option, read_document
+from netwright.frontends.cli.arguments import Seconds, file_argument, json_option, lockout_option, no_wait_option, read_document
 from netwright.frontends.cli.daemon_socket import daemon_for_user
 from netwright.frontends.cli.privilege import need_root
 from netwright.frontends.cli.progress import shown
@@ -25,17 +25,21 @@ if TYPE_CHECKING:
     type=Seconds(),
     help="Roll back after so many seconds unless netwright confirm comes in time; a week at most.",
 )
+@lockout_option
 @no_wait_option
 @click.option("--quiet", "-q", is_flag=True, help="Say nothing unless it fails.")
 @json_option
-def apply(file: str, *, confirm: float | None, no_wait: bool, quiet: bool, as_json: bool) -> int:
+def apply(file: str, *, confirm: float | None, allow_lockout: bool, no_wait: bool, quiet: bool, as_json: bool) -> int:
     """Make the host as the file says: all of it, or nothing.
 
     The file is checked against the host first. Then it is done, verified and remembered; what was done is printed. If an
     operation fails, or Ctrl-C is pressed, what was done is rolled back. A second apply finds nothing to do.
 
     With --confirm the host goes back to what it was unless "netwright confirm NAME" is run in time: for changes that may cut off
-    the connection over which you make them.
+    the connection over which you make them. It goes back also if that connection, this process or your session is gone by then.
+
+    A change that takes what carries your SSH session (its NIC, its address, the way back to you, its port), or the host's default
+    route, is refused unless --allow-lockout is given.
 
     \b
     Example: sudo netwright apply shop.yaml
@@ -46,19 +50,25 @@ def apply(file: str, *, confirm: float | None, no_wait: bool, quiet: bool, as_js
     """
     document = read_document(file)
     if (daemon := daemon_for_user()) is not None:
-        request = {"text": document.text, "source": document.source, "confirm": confirm, "wait": not no_wait}
+        request = {
+            "text": document.text,
+            "source": document.source,
+            "confirm": confirm,
+            "wait": not no_wait,
+            "allow_lockout": allow_lockout,
+        }
         return daemon.show("POST", "/v1/apply", request, as_json=as_json, quiet=quiet)
     need_root("apply", "changes the host's networks")
     from netwright.wiring import open_engine
 
-    with failure.untouched(), shown(quiet=quiet) as progress, open_engine(progress=progress) as engine:
-        outcome = engine.apply(document, wait=not no_wait, confirm_seconds=confirm)
     name = document.spec.name
-    if confirm is not None and outcome.confirm_before is not None:
-        # Before anything is printed: the terminal may be at the end of the connection that was just cut.
+    if confirm is not None:
+        # Before the change: by the end of it the connection may be cut, or this process be gone.
         from netwright.frontends.cli.watch_trial import start_watching
 
-        start_watching(name, outcome.confirm_before)
+        start_watching(name)
+    with failure.untouched(), shown(quiet=quiet) as progress, open_engine(progress=progress) as engine:
+        outcome = engine.apply(document, wait=not no_wait, confirm_seconds=confirm, allow_lockout=allow_lockout)
     if as_json:
         from netwright.report.documents import apply_document
 

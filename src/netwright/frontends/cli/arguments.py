@@ -124,6 +124,12 @@ def no_wait_option(command: Any) -> Any:
     return click.option("--no-wait", is_flag=True, help="Fail at once if another Netwright is at work, instead of waiting for it.")(command)
 
 
+def lockout_option(command: Any) -> Any:
+    """--allow-lockout."""
+    words = "Also where this may cut your SSH session, or takes the host's default route."
+    return click.option("--allow-lockout", is_flag=True, help=words)(command)
+
+
 def _stacks() -> list[str]:
     """As far as this user may know them: a shell that completes must not be disturbed by an error."""
     try:

@@ -13,6 +13,11 @@ _SOURCE = {"type": "string", "description": "where the text came from, for messa
 _STACK = {"type": "string", "pattern": "^[a-z0-9][a-z0-9-]{0,30}$", "description": "a stack's name"}
 _FULL = {"type": "boolean", "default": False, "description": "list every operation in words, also where the same steps repeat"}
 _WAIT = {"type": "boolean", "default": True, "description": "wait for another Netwright that is at work, or fail with 423 at once"}
+_LOCKOUT = {
+    "type": "boolean",
+    "default": False,
+    "description": "also where that may cut the SSH session that the caller belongs to, or takes the host's default route",
+}
 _SECONDS = {"type": ["number", "null"], "exclusiveMinimum": 0, "description": "roll back after so many seconds unless confirmed"}
 _NAMES = {"type": "array", "items": {"type": "string"}}
 _TARGET = {"type": "string", "description": "a container's name or id, or its name in a stack's file; or a namespace of a stack"}
@@ -65,6 +70,7 @@ def openapi_document() -> dict[str, Any]:
                     source=_SOURCE,
                     confirm=_SECONDS,
                     wait=_WAIT,
+                    allow_lockout=_LOCKOUT,
                 ),
             },
             "/v1/destroy": {
@@ -74,6 +80,7 @@ def openapi_document() -> dict[str, Any]:
                     _reference("Outcome"),
                     stack=_STACK,
                     wait=_WAIT,
+                    allow_lockout=_LOCKOUT,
                 ),
             },
             "/v1/publish": {

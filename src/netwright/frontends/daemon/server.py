@@ -39,6 +39,7 @@ from netwright.report.exit_status import FAILED, exit_status
 from netwright.report.standing import standing_of
 from netwright.report.status_text import NO_STACKS, status_text
 from netwright.spec.load import parse
+from netwright.wiring import peer_caller
 
 MOST_BYTES = 64 << 20
 """Of a request: a file of a thousand namespaces has 0.1 MB."""
@@ -53,6 +54,9 @@ STATUSES: tuple[tuple[type[NetwrightError], int], ...] = (
     (Missing, 503),
 )
 """HTTP's for an error; 500 for all others."""
+
+CALLER = "netwright.caller"
+"""Where a request keeps who asks."""
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -123,6 +127,7 @@ class Server:
             if not allowed(peer, self._group):
                 words = f"The user with the number {peer.uid} may not use this socket: root and the members of its group may."
                 return _json(plain_error_document("Refused", words, "usermod -aG netwright USER, then log in anew", FAILED), 403)
+            request[CALLER] = peer_caller(peer.pid, peer.uid, f"{request.method} {request.path}")
             return await handler(request)
         except NetwrightError as error:
             status = next((number for kind, number in STATUSES if isinstance(error, kind)), 500)
@@ -146,21 +151,26 @@ class Server:
     async def _plan(self, request: web.Request) -> web.Response:
         body = await _body(request, "text", text=str, source=str, full=bool)
         document = parse(body["text"], body.get("source", "<request>"))
-        made = await self._workshop.look(lambda engine: engine.plan(document))
+        made = await self._workshop.look(lambda engine: engine.plan(document), request[CALLER])
         return _answer(request, lambda: plan_document(made), lambda: plan_text(made, full=body.get("full", False)))
 
     async def _apply(self, request: web.Request) -> web.Response:
-        body = await _body(request, "text", text=str, source=str, confirm=(int, float, type(None)), wait=bool)
+        body = await _body(request, "text", text=str, source=str, confirm=(int, float, type(None)), wait=bool, allow_lockout=bool)
         document = parse(body["text"], body.get("source", "<request>"))
-        seconds, wait = body.get("confirm"), body.get("wait", True)
-        outcome = await self._workshop.change(lambda engine: engine.apply(document, wait=wait, confirm_seconds=seconds))
+        options = {
+            "wait": body.get("wait", True),
+            "confirm_seconds": body.get("confirm"),
+            "allow_lockout": body.get("allow_lockout", False),
+        }
+        outcome = await self._workshop.change(lambda engine: engine.apply(document, **options), request[CALLER])
         name = document.spec.name
         return _answer(request, lambda: apply_document(name, outcome), lambda: plan_text(outcome.plan))
 
     async def _destroy(self, request: web.Request) -> web.Response:
-        body = await _body(request, "stack", stack=str, wait=bool)
-        name, wait = parse_stack_name(body["stack"]), body.get("wait", True)
-        outcome = await self._workshop.change(lambda engine: engine.destroy(name, wait=wait))
+        body = await _body(request, "stack", stack=str, wait=bool, allow_lockout=bool)
+        name = parse_stack_name(body["stack"])
+        options = {"wait": body.get("wait", True), "allow_lockout": body.get("allow_lockout", False)}
+        outcome = await self._workshop.change(lambda engine: engine.destroy(name, **options), request[CALLER])
         nothing = f"{name}: nothing of it was here.\n"
         return _answer(request, lambda: apply_document(name, outcome), lambda: plan_text(outcome.plan) if outcome.plan else nothing)
 
@@ -175,14 +185,14 @@ class Server:
     async def _confirm(self, request: web.Request) -> web.Response:
         body = await _body(request, None, stack=str)
         name = parse_stack_name(body["stack"]) if "stack" in body else None
-        confirmed = await self._workshop.change(lambda engine: _confirm(engine, name))
+        confirmed = await self._workshop.change(lambda engine: _confirm(engine, name), request[CALLER])
         if not confirmed:
             raise Refused(f"There is no change{f' of {name}' if name else ''} that waits to be confirmed.", hint=TOO_LATE)
         return _answer(request, lambda: confirm_document(confirmed), lambda: "".join(f"{one}: confirmed, it stays.\n" for one in confirmed))
 
     async def _recover(self, request: web.Request) -> web.Response:
-        recovered = await self._workshop.change(lambda engine: engine.recover())
-        expired = await self._workshop.change(lambda engine: engine.expire_trials())
+        recovered = await self._workshop.change(lambda engine: engine.recover(), request[CALLER])
+        expired = await self._workshop.change(lambda engine: engine.expire_trials(), request[CALLER])
         words = [f"{name}: brought back to the last committed state.\n" for name in recovered]
         words += [f"{name}: was not confirmed in time, and was rolled back.\n" for name in expired]
         return _answer(

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from netwright.api import Engine, open_engine
+from netwright.model.caller import Caller
 
 T = TypeVar("T")
 
@@ -23,22 +24,22 @@ class Workshop:
         self._changes = ThreadPoolExecutor(max_workers=1, thread_name_prefix="netwright-change")
         self._looks = ThreadPoolExecutor(max_workers=1, thread_name_prefix="netwright-look")
 
-    async def change(self, job: Callable[[Engine], T]) -> T:
-        """Raises what the engine raises."""
-        return await self._run(self._changes, job)
+    async def change(self, job: Callable[[Engine], T], caller: Caller | None = None) -> T:
+        """`caller`: who asks for it, if it is not the daemon itself. Raises what the engine raises."""
+        return await self._run(self._changes, job, caller)
 
-    async def look(self, job: Callable[[Engine], T]) -> T:
+    async def look(self, job: Callable[[Engine], T], caller: Caller | None = None) -> T:
         """Does not wait for a change that is being made. Raises what the engine raises."""
-        return await self._run(self._looks, job)
+        return await self._run(self._looks, job, caller)
 
     def close(self) -> None:
         """Returns when what was begun is done."""
         self._changes.shutdown()
         self._looks.shutdown()
 
-    async def _run(self, pool: ThreadPoolExecutor, job: Callable[[Engine], T]) -> T:
+    async def _run(self, pool: ThreadPoolExecutor, job: Callable[[Engine], T], caller: Caller | None) -> T:
         def work() -> T:
-            with open_engine(state_folder=self._folder) as engine:
+            with open_engine(state_folder=self._folder, caller=caller) as engine:
                 return job(engine)
 
         return await asyncio.get_running_loop().run_in_executor(pool, work)

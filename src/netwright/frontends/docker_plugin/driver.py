@@ -132,9 +132,9 @@ class Driver:
 
     def _establish(self, records: Records) -> None:
         if records.networks:
-            self._engine.apply(parse(networks.document_text(records), SOURCE))
+            self._engine.apply(parse(networks.document_text(records), SOURCE), allow_lockout=True)
         else:
-            self._engine.destroy(STACK)
+            self._engine.destroy(STACK, allow_lockout=True)
 
     def _withdraw(self, after: Records) -> None:
         """Networks and endpoints that are gone in `after` go from the host, with all that belongs to them."""

@@ -1,0 +1,30 @@
+"""Before a change: would it saw off the branch that its caller sits on?"""
+
+from __future__ import annotations
+
+from netwright.engine.target import Draw
+from netwright.errors import Refused
+from netwright.model.caller import Caller
+from netwright.planning.lockout import lockout
+from netwright.resolve.lockout import taken_ports
+from netwright.spec.document import Document
+
+HINTS = {
+    True: "if that is meant: apply with --confirm 60 --allow-lockout; it goes back by itself after a minute unless you say netwright confirm",
+    False: "if that is meant: destroy with --allow-lockout",
+}
+"""Is there a file?"""
+
+
+def lockout_reasons(caller: Caller | None, document: Document | None, drawn: Draw) -> tuple[str, ...]:
+    """Sentences: what the plan takes away of what carries the caller's session, or of the host's default routes."""
+    connections = caller.connections if caller is not None else ()
+    reasons = lockout(connections, drawn.observed, drawn.plan)
+    return reasons if document is None else (*reasons, *taken_ports(connections, document, drawn.observed, drawn.plan))
+
+
+def refuse_lockout(caller: Caller | None, document: Document | None, drawn: Draw) -> None:
+    """Raises Refused where there is any."""
+    reasons = lockout_reasons(caller, document, drawn)
+    if reasons:
+        raise Refused("\n".join(["This may lock you out:", *(f"- {reason}" for reason in reasons)]), hint=HINTS[document is not None])

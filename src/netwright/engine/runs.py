@@ -1,0 +1,147 @@
+"""A run: observe → plan → execute → verify → commit; and back, where it does not get there."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import NoReturn
+
+from netwright.engine.commitment import commit, settle
+from netwright.engine.failure import hint_for, reason_of
+from netwright.engine.guard import refuse_lockout
+from netwright.engine.interruption import sigterm_interrupts, undisturbed
+from netwright.engine.outcome import Outcome, Progress
+from netwright.engine.target import Draw, draw
+from netwright.errors import ApplyFailed, Interrupted
+from netwright.model.caller import Caller
+from netwright.model.operation import ConnectContainer, CreateDockerNetwork, Plan
+from netwright.planning.sentence import sentence
+from netwright.ports import Commit, Journal, OperationFailed, Store, Trial, World
+from netwright.spec.document import Document
+from netwright.spec.load import parse
+
+ROUNDS = 3
+"""How often an apply may find that Docker's answers ask for more."""
+
+
+class Runs:
+    """Those of one engine, each with the store's lock held."""
+
+    def __init__(self, world: World, store: Store, progress: Progress, caller: Caller | None) -> None:
+        self._world = world
+        self._store = store
+        self._progress = progress
+        self._caller = caller
+
+    def change(
+        self,
+        stack: str,
+        document: Document | None,
+        *,
+        recovered: tuple[str, ...],
+        confirm_seconds: float | None,
+        leases: Mapping[str, str] | None = None,
+        lenient: bool = False,
+        guarded: bool = False,
+    ) -> Outcome:
+        started = time.monotonic()
+        previous = self._store.commits().get(stack)
+        cut_off = self._store.journals().get(stack)
+        self._progress.phase("observing")
+        drawn = draw(self._world, self._store, stack, document, journal=cut_off, leases=leases, lenient=lenient)
+        if not drawn.plan:
+            commit(self._store, stack, document, drawn, changed=cut_off is not None, lenient=lenient)
+            return Outcome(plan=drawn.plan, seconds=time.monotonic() - started, recovered=recovered)
+        if guarded:
+            refuse_lockout(self._caller, document, drawn)
+        journal = drawn.journal(document, cut_off, started_at=time.time())
+        deadline = None
+        try:
+            with sigterm_interrupts():
+                drawn, done = self._reach(stack, document, drawn, journal, lenient=lenient)
+                with undisturbed():
+                    # Before the commit: a crash between the two goes back to what was committed.
+                    deadline = self._set_trial(stack, previous, confirm_seconds) if confirm_seconds is not None else None
+                    commit(self._store, stack, document, drawn, changed=True, lenient=lenient)
+        except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - whatever happened, the host goes back first
+            self._roll_back(stack, previous, error, journal)
+        return Outcome(plan=done, seconds=time.monotonic() - started, recovered=recovered, confirm_before=deadline)
+
+    def _reach(self, stack: str, document: Document | None, drawn: Draw, journal: Journal, *, lenient: bool) -> tuple[Draw, Plan]:
+        """Execute and verify: plan again, and expect nothing. Gives what was seen at the end, and all that was done.
+
+        What Docker decides is known only when it has done it (the address that a container got): then there is a next round.
+        Raises OperationFailed, ApplyFailed, BackendError.
+        """
+        done = replace(drawn.plan, operations=())
+        for _ in range(ROUNDS):
+            onward = document is not None and journal.spec == document.text
+            # On the way back the journal stays as it is: by it what was begun is found, after a crash on that way too.
+            journal = replace(
+                journal,
+                claims=journal.claims.and_also(drawn.plan.claims),
+                leases={**journal.leases, **drawn.leases} if onward else journal.leases,
+            )
+            self._store.begin(journal, drawn.plan.loans)
+            self._progress.planned(drawn.plan)
+            self._progress.phase("applying")
+            self._world.execute(drawn.plan.operations, self._progress.done)
+            done = replace(drawn.plan, operations=(*done.operations, *drawn.plan.operations))
+            self._progress.phase("verifying")
+            drawn = draw(self._world, self._store, stack, document, journal=journal, trust={}, lenient=lenient)
+            if not drawn.plan:
+                return drawn, replace(done, waiting=drawn.plan.waiting, warnings=drawn.plan.warnings)
+            if not any(isinstance(operation, ConnectContainer | CreateDockerNetwork) for operation in done.operations):
+                break
+        left = drawn.plan.operations
+        what = "; ".join(sentence(operation) for operation in left[:3]) + (f" and {len(left) - 3} more" if len(left) > 3 else "")
+        raise ApplyFailed(
+            f"everything was done, and still the host is not as it should be: {what}",
+            rolled_back=False,
+            hint="something else may be changing the same objects",
+        )
+
+    def _roll_back(self, stack: str, previous: Commit | None, error: BaseException, journal: Journal) -> NoReturn:
+        """Back to what was committed. Raises ApplyFailed, or Interrupted where the user asked for it."""
+        reason = reason_of(error)
+        try:
+            with undisturbed():
+                self._progress.phase("rolling back")
+                self._world.close()
+                self.restore(stack, previous, self._store.journals().get(stack, journal))
+        except (Exception, KeyboardInterrupt) as failure:  # noqa: BLE001 - told to the user with the first error
+            raise ApplyFailed(
+                f"{reason}\nRolling back failed as well: {reason_of(failure)}\nThe host is between two states; what was begun is written down.",
+                rolled_back=False,
+                hint=hint_for(failure, stack),
+            ) from error
+        state = f"The host is as before: the stack {stack} " + ("as it was last applied." if previous else "is not there.")
+        if isinstance(error, KeyboardInterrupt):
+            raise Interrupted(f"Interrupted. {state}") from None
+        cause = error.cause if isinstance(error, OperationFailed) else error
+        raise ApplyFailed(f"{reason}\n{state}", rolled_back=True, hint=getattr(cause, "hint", None)) from error
+
+    def restore(self, stack: str, previous: Commit | None, journal: Journal) -> None:
+        document = parse(previous.spec, previous.source) if previous else None
+        drawn = draw(self._world, self._store, stack, document, journal=journal, lenient=True)
+        if drawn.plan:
+            drawn, _ = self._reach(stack, document, drawn, journal, lenient=True)
+        for left_out in drawn.spared:
+            self._progress.note(f"Could not be brought back: {left_out}")
+        # What waits, or is left out for now, keeps its address.
+        settle(self._store, stack, previous, drawn, {**self._store.leases(stack), **drawn.leases})
+        trial = self._store.trials().get(stack)
+        if trial is not None and previous is not None and trial.spec == previous.spec:
+            # The run that was to be confirmed is the one that was taken back.
+            self._store.set_trial(stack, None)
+
+    def _set_trial(self, stack: str, previous: Commit | None, seconds: float) -> float:
+        deadline = time.time() + seconds
+        pending = self._store.trials().get(stack)
+        if pending is not None:
+            self._store.set_trial(stack, replace(pending, deadline=deadline))
+            return deadline
+        spec, source = (previous.spec, previous.source) if previous else (None, "")
+        self._store.set_trial(stack, Trial(stack=stack, spec=spec, source=source, leases=self._store.leases(stack), deadline=deadline))
+        return deadline

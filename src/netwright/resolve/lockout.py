@@ -1,0 +1,58 @@
+"""Whether a file publishes the very port by which somebody works on the host: who connects anew would be led elsewhere."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator, Sequence
+
+from netwright.model.caller import Connection
+from netwright.model.netns import HOST
+from netwright.model.operation import Plan, ReplaceTable
+from netwright.model.state import Namespace, State
+from netwright.resolve.protection import ANY_ADDRESS
+from netwright.spec.document import Document
+from netwright.spec.schema import ContainerPublishSpec, PublishSpec
+
+
+def taken_ports(connections: Sequence[Connection], document: Document, observed: State, plan: Plan) -> tuple[str, ...]:
+    """Sentences; only about ports that are published by this plan, and were not before."""
+    host = observed.namespaces.get(HOST, Namespace(ref=HOST))
+    before = host.table.published if host.table is not None else frozenset()
+    fresh = {
+        entry.port
+        for operation in plan.operations
+        if isinstance(operation, ReplaceTable) and operation.netns == HOST
+        for entry in operation.table.published - before
+        if entry.protocol == "tcp"
+    }
+    return tuple(
+        f"port {connection.port} of {connection.address}, on which the SSH session from {connection.client} came in, "
+        f"would be published: who connects there next reaches {goal}"
+        for connection in sorted(set(connections))
+        if connection.port in fresh
+        for goal, publish in _publishes(document)
+        if _takes(publish, connection, host)
+    )
+
+
+def _publishes(document: Document) -> Iterator[tuple[str, PublishSpec | ContainerPublishSpec]]:
+    spec = document.spec
+    for publish in spec.host.publish if spec.host is not None else ():
+        yield str(publish.to), publish
+    for name, container in spec.containers.items():
+        for short in container.publish if container is not None else ():
+            yield f"the container {name}", short
+
+
+def _takes(publish: PublishSpec | ContainerPublishSpec, connection: Connection, host: Namespace) -> bool:
+    listen = publish.listen
+    if listen.protocol != "tcp" or not listen.ports.first <= connection.port <= listen.ports.last:
+        return False
+    if listen.address is not None and listen.address not in (*ANY_ADDRESS, connection.address):
+        return False
+    if listen.interface is not None and not any(
+        address.dev == listen.interface and address.cidr.partition("/")[0] == connection.address for address in host.addresses
+    ):
+        return False
+    client = ipaddress.ip_address(connection.client)
+    return publish.from_ is None or any(client in ipaddress.ip_network(prefix) for prefix in publish.from_)
