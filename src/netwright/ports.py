@@ -33,6 +33,8 @@ class Scope:
     sysctls: Mapping[NetnsRef, frozenset[str]] = field(default_factory=dict)
     tables: Mapping[NetnsRef, str] = field(default_factory=dict)
     """Namespace → the name of our table there."""
+    policies: Mapping[NetnsRef, str] = field(default_factory=dict)
+    """Namespace → the name of our table of policies there."""
     foreign: frozenset[ForeignChain] = frozenset()
     """Chains of the host in which marked rules of ours may stand."""
     files: frozenset[NetnsRef] = frozenset()

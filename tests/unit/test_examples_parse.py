@@ -13,7 +13,15 @@ FILES = sorted(EXAMPLES.glob("*.yaml"))
 
 
 def test_the_examples_are_these():
-    assert [file.name for file in FILES] == ["article.yaml", "dual-stack.yaml", "lab.yaml", "macvlan.yaml", "publish.yaml", "routers.yaml"]
+    assert [file.name for file in FILES] == [
+        "article.yaml",
+        "dual-stack.yaml",
+        "lab.yaml",
+        "macvlan.yaml",
+        "policies.yaml",
+        "publish.yaml",
+        "routers.yaml",
+    ]
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)

@@ -55,7 +55,7 @@ class FakeWorld(FakeNetwork):
 
     def observe(self, scope: Scope) -> State:
         """As the real one: what does not exist is absent."""
-        refs = scope.namespaces | {*scope.sysctls, *scope.tables} | (frozenset({HOST}) if scope.foreign else frozenset())
+        refs = scope.namespaces | {*scope.sysctls, *scope.tables, *scope.policies} | (frozenset({HOST}) if scope.foreign else frozenset())
         if scope.every_named:
             refs |= {ref for ref in self.namespaces if ref.kind is NetnsKind.NAMED}
         if scope.files:
@@ -90,6 +90,7 @@ class FakeWorld(FakeNetwork):
         return replace(
             there,
             table=self.tables.get((ref, scope.tables.get(ref, ""))),
+            policies=self.tables.get((ref, scope.policies.get(ref, ""))),
             owner=lo.owner if lo is not None and ref.kind is NetnsKind.NAMED else None,
             sysctls={key: value for key in scope.sysctls.get(ref, ()) if (value := self.sysctl(ref, key)) is not None},
         )

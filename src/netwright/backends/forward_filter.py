@@ -12,8 +12,8 @@ from netwright.model.firewall import ForwardFilter, Obstacle
 
 _NFT_FAMILIES = {4: "ip", 6: "ip6"}
 _BRIDGE_SWITCHES = {4: "/proc/sys/net/bridge/bridge-nf-call-iptables", 6: "/proc/sys/net/bridge/bridge-nf-call-ip6tables"}
-_OWN_PREFIX = "nw_"
-"""Our tables shut single networks, and never have a policy."""
+_OWN_PREFIXES = ("nw_", "nwp_")
+"""Our tables shut single networks, or refuse what a policy denies, and never drop all."""
 
 
 def observe_forward() -> ForwardFilter:
@@ -71,7 +71,7 @@ def _of_iptables(base: BaseChain) -> bool:
 
 
 def _look_at(base: BaseChain) -> Obstacle | None:
-    if base.table.startswith(_OWN_PREFIX) and base.policy != "drop":
+    if base.table.startswith(_OWN_PREFIXES) and base.policy != "drop":
         return None
     return obstacle(base, run_nft(f"list table {base.family} {base.table}"))
 

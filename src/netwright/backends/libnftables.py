@@ -49,8 +49,8 @@ def _library() -> ctypes.CDLL:
     return library
 
 
-def run_nft(text: str) -> str:
-    """Run nft(8) text in the calling thread's namespace, as one transaction; what it prints, without counters.
+def run_nft(text: str, *, counters: bool = False) -> str:
+    """Run nft(8) text in the calling thread's namespace, as one transaction; what it prints, with what was counted or without.
 
     Raises FirewallError with nft's message, Missing.
     """
@@ -61,7 +61,7 @@ def run_nft(text: str) -> str:
     try:
         library.nft_ctx_buffer_output(context)
         library.nft_ctx_buffer_error(context)
-        library.nft_ctx_output_set_flags(context, STATELESS | NUMERIC_PROTOCOLS)
+        library.nft_ctx_output_set_flags(context, NUMERIC_PROTOCOLS if counters else STATELESS | NUMERIC_PROTOCOLS)
         if library.nft_run_cmd_from_buffer(context, text.encode()) != 0:
             raise _refused((library.nft_ctx_get_error_buffer(context) or b"").decode("utf-8", "replace"))
         return (library.nft_ctx_get_output_buffer(context) or b"").decode("utf-8", "replace")

@@ -14,9 +14,9 @@ from netwright.backends.nfnetlink import NetfilterSocket
 from netwright.errors import FirewallError, KernelError, NetwrightError, Refused
 from netwright.firewall.mark import Mark, observed, parse_mark
 from netwright.model.firewall import ForwardFilter, Table
-from netwright.model.names import table_name
+from netwright.model.names import policy_table_name, table_name
 from netwright.model.netns import NetnsRef
-from netwright.model.nft_text import element_commands
+from netwright.model.nft_text import counts, element_commands, with_counts
 from netwright.model.operation import AnyOperation, ChangeElements, DeleteTable, ReplaceTable
 from netwright.ports import OperationFailed
 from netwright.rtnl.nftables import decode_comment, get_table
@@ -76,9 +76,12 @@ def _observe(netns: NetnsRef, name: str) -> Table | None:
 
 
 def _replace(netns: NetnsRef, table: Table, owner: str) -> None:
-    _mark(netns, table.name)
+    there = _mark(netns, table.name)
+    text = table.replacement(owner)
+    if there is not None and "\tcounter " in text:
+        text = with_counts(text, counts(run_nft(f"list counters table inet {table.name}", counters=True)))
     try:
-        run_nft(table.replacement(owner))
+        run_nft(text)
     except FirewallError as error:
         raise FirewallError(f"the nft table {table.name} was not taken in {netns}: {error}", hint=error.hint) from error
 
@@ -112,7 +115,7 @@ def _mark(netns: NetnsRef, name: str) -> Mark | None:
     if answer is None:
         return None
     mark = parse_mark(decode_comment(*answer))
-    if mark is None or table_name(mark.owner) != name:
+    if mark is None or name not in (table_name(mark.owner), policy_table_name(mark.owner)):
         raise Refused(
             f"in {netns} there is an nft table inet {name} that Netwright did not make, and it is left alone",
             hint=f"look at it with `nft list table inet {name}`, and rename or delete it if nobody needs it, or rename the stack",

@@ -74,6 +74,8 @@ class LiveWorld:
             details.setdefault(ref, {})["sysctls"] = values
         for ref, table in self.tables.observe_tables(scope.tables).items() if scope.tables else ():
             details.setdefault(ref, {})["table"] = table
+        for ref, table in self.tables.observe_tables(scope.policies).items() if scope.policies else ():
+            details.setdefault(ref, {})["policies"] = table
         if scope.foreign:
             details.setdefault(HOST, {})["foreign"] = self.chains.observe_foreign(scope.foreign, scope.stack)
         for ref, found in details.items():

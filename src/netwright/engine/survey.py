@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from netwright.model.firewall import ForeignChain
 from netwright.model.loan import FOLLOWS
-from netwright.model.names import table_name
+from netwright.model.names import policy_table_name, table_name
 from netwright.model.netns import HOST, NetnsKind, NetnsRef, named
 from netwright.model.state import Desired, Namespace, State
 from netwright.planning.settings import BIRTH
@@ -75,6 +75,7 @@ def look_closer(world: World, first: State, desired: Desired) -> State:
     doomed = {ref for ref, seen in first.namespaces.items() if _is_doomed(ref, seen, desired)}
     sysctls: dict[NetnsRef, frozenset[str]] = {}
     tables: dict[NetnsRef, str] = {}
+    policed: set[NetnsRef] = {HOST}
     for state in (desired.state, desired.earlier):
         for ref, namespace in state.namespaces.items():
             if ref not in refs or ref in doomed:
@@ -85,12 +86,15 @@ def look_closer(world: World, first: State, desired: Desired) -> State:
                 sysctls[ref] = sysctls.get(ref, frozenset()) | keys
             if namespace.table is not None:
                 tables[ref] = table_name(desired.stack)
+            if namespace.policies is not None:
+                policed.add(ref)
     for ref, namespace in first.namespaces.items():
         if ref in doomed:
             continue
         if ref.kind is NetnsKind.NAMED and namespace.owner == desired.stack and desired.earlier.namespaces.get(ref) is None:
             # Nothing is remembered of it: a crash, or a lost database.
             tables[ref] = table_name(desired.stack)
+            policed.add(ref)
             sysctls[ref] = sysctls.get(ref, frozenset()) | frozenset(BIRTH)
     tables[HOST] = table_name(desired.stack)
     host_foreign = any(HOST in s.namespaces and s.namespaces[HOST].foreign for s in (desired.state, desired.earlier))
@@ -99,6 +103,7 @@ def look_closer(world: World, first: State, desired: Desired) -> State:
         Scope(
             sysctls=sysctls,
             tables=tables,
+            policies=dict.fromkeys(policed, policy_table_name(desired.stack)),
             foreign=FOREIGN_CHAINS if host_foreign or first.forward is not None or remembered is None else frozenset(),
             files=frozenset(ref for ref in {*refs, *desired.state.files, *desired.earlier.files} if ref.kind is not NetnsKind.CONTAINER),
             stack=desired.stack,
@@ -107,7 +112,9 @@ def look_closer(world: World, first: State, desired: Desired) -> State:
     namespaces = dict(first.namespaces)
     for ref, details in closer.namespaces.items():
         if ref in namespaces:
-            namespaces[ref] = replace(namespaces[ref], sysctls=details.sysctls, table=details.table, foreign=details.foreign)
+            namespaces[ref] = replace(
+                namespaces[ref], sysctls=details.sysctls, table=details.table, policies=details.policies, foreign=details.foreign
+            )
     return replace(first, namespaces=namespaces, files=closer.files)
 
 

@@ -47,7 +47,8 @@ class Draw:
         return {
             table.digest: table.listing
             for namespace in observed.namespaces.values()
-            if (table := namespace.table) is not None and table.listing is not None
+            for table in (namespace.table, namespace.policies)
+            if table is not None and table.listing is not None
         }
 
     def journal(self, document: Document | None, cut_off: Journal | None, *, started_at: float) -> Journal:

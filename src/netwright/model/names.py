@@ -95,3 +95,8 @@ def shim_name(stack: str, network: str) -> IfName:
 def table_name(stack: str) -> str:
     """The nft table of a stack: never a keyword, since nft takes no keyword as a name."""
     return "nw_" + stack.replace("-", "_")
+
+
+def policy_table_name(stack: str) -> str:
+    """The nft table of a stack's policies: beside the one of its ports, so that neither resets the other."""
+    return "nwp_" + stack.replace("-", "_")

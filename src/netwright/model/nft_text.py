@@ -14,6 +14,8 @@ Elements = Mapping[str, frozenset[str]]
 
 _COLLECTION = re.compile(r"^\t(?:set|map) (?P<name>\S+) \{\n(?P<body>.*?)^\t\}\n", re.MULTILINE | re.DOTALL)
 _ELEMENTS = re.compile(r"^\t\telements = \{(?P<elements>[^}]*)\}\n", re.MULTILINE)
+_COUNTER = re.compile(r"^\tcounter (?P<name>\S+) \{\n\t\}\n", re.MULTILINE)
+_COUNTED = re.compile(r"^\tcounter (?P<name>\S+) \{\n\t\tpackets (?P<packets>\d+) bytes (?P<bytes>\d+)", re.MULTILINE)
 _PROTOCOLS = {"tcp": "6", "udp": "17", "sctp": "132"}
 
 
@@ -39,6 +41,21 @@ def _word(word: str) -> str:
     if word in _PROTOCOLS:
         return _PROTOCOLS[word]
     return word.removesuffix("/128") if ":" in word else word.removesuffix("/32")
+
+
+def counts(listing: str) -> dict[str, tuple[int, int]]:
+    """What nft lists of named counters: name → packets and bytes."""
+    return {found["name"]: (int(found["packets"]), int(found["bytes"])) for found in _COUNTED.finditer(listing)}
+
+
+def with_counts(text: str, counted: Mapping[str, tuple[int, int]]) -> str:
+    """A table's text whose counters go on from `counted`."""
+
+    def go_on(match: re.Match[str]) -> str:
+        packets, size = counted.get(match["name"], (0, 0))
+        return f"\tcounter {match['name']} {{\n\t\tpackets {packets} bytes {size}\n\t}}\n" if packets else match[0]
+
+    return _COUNTER.sub(go_on, text)
 
 
 def element_commands(table: str, remove: Elements, add: Elements) -> str:

@@ -33,6 +33,8 @@ class Namespace:
     """Dotted keys, `net.ipv4.ip_forward`; a dot that belongs to an interface's name is written `/`, as sysctl(8) does."""
     table: Table | None = None
     """Our table of this stack. Desired None: none of ours shall be there."""
+    policies: Table | None = None
+    """The one that keeps its policies; likewise."""
     foreign: Mapping[ForeignChain, ForeignRules] = field(default_factory=dict)
     """Our marked rules in chains of others (the host's only)."""
 

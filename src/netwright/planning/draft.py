@@ -32,23 +32,27 @@ class Step(IntEnum):
     DELETE_NETWORKS = 8
     CREATE_NETWORKS = 9
     CREATE_NETNS = 10
-    VACATE = 11
+    GUARD = 11
+    """Policies are in force before there is anything that they are about."""
+    VACATE = 12
     """NICs that go to another borrower's place, where a new link gets the name that one of them leaves."""
-    CREATE_LINKS = 12
-    BORROW = 13
-    STACK_LINKS = 14
+    CREATE_LINKS = 13
+    BORROW = 14
+    STACK_LINKS = 15
     """Links that stand on others."""
-    DELETE_LEFT_NETNS = 15
+    DELETE_LEFT_NETNS = 16
     """Those that a NIC has just gone from, to another."""
-    CONFIGURE = 16
-    CONNECT = 17
-    NAME = 18
-    OPEN = 19
+    CONFIGURE = 17
+    CONNECT = 18
+    NAME = 19
+    OPEN = 20
     """Our tables and rules."""
-    FORGET = 20
+    FORGET = 21
     """Connections through ports that were closed or moved."""
-    FORWARD = 21
+    FORWARD = 22
     """Forwarding is turned on when the rules stand."""
+    RELEASE = 23
+    """Policies that are wanted no more go when all that they were about has gone."""
 
 
 @dataclass(slots=True)

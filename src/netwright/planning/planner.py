@@ -17,7 +17,7 @@ from netwright.planning.conflicts import find_conflicts, is_our_netns, without
 from netwright.planning.docker import docker_operations
 from netwright.planning.draft import Draft, Step
 from netwright.planning.links import plan_links
-from netwright.planning.settings import plan_files, plan_foreign, plan_sysctls, plan_table
+from netwright.planning.settings import plan_files, plan_foreign, plan_policies, plan_sysctls, plan_table
 
 
 def plan(desired: Desired, observed: State, *, lenient: bool = False) -> Plan:
@@ -47,6 +47,7 @@ def plan(desired: Desired, observed: State, *, lenient: bool = False) -> Plan:
         if there is None and (wanted.owner is None or ref.kind is not NetnsKind.NAMED):
             # Nothing of ours can be left in what is gone, and only our own is made.
             continue
+        plan_policies(desired, wanted, there, draft)
         at_birth, sysctls = plan_sysctls(desired, wanted, there, earlier, links, draft)
         if there is None:
             draft.claimed_netns.add(ref)

@@ -23,6 +23,11 @@ from netwright.planning.links import LinkPlan
 from netwright.planning.sentence import place
 
 _FORWARDING = ("ip_forward", "forwarding")
+_BRIDGES = "net.bridge."
+"""br_netfilter's: policies within a bridge rest on them."""
+
+_ABSENT = "in the file, not in the packet filter"
+_OTHER = "what is published or masqueraded has changed"
 
 BIRTH = {"net.ipv6.conf.default.disable_ipv6": "0", "net.ipv4.ip_forward": "0", "net.ipv6.conf.all.forwarding": "0"}
 """What a new namespace has of the sysctls that we set unasked; so they can be undone in one of ours."""
@@ -60,13 +65,16 @@ def plan_sysctls(
             at_birth[key] = value
             continue
         if there is not None and have is None and interface is None:
-            draft.refused.append(f"the kernel has no sysctl {key} in {place(ref)}")
+            lacking = "; policies within a bridge need it: modprobe br_netfilter" if key.startswith(_BRIDGES) else ""
+            draft.refused.append(f"the kernel has no sysctl {key} in {place(ref)}{lacking}")
             continue
         operation = SetSysctl(netns=ref, key=key, value=value, why=f"it is {have}" if have is not None else "in the file")
         turned.add(key)
         if wanted.shared and there is not None:
             _borrow(key, there, desired, draft)
-        if key.endswith(_FORWARDING):
+        if key.startswith(_BRIDGES):
+            draft.add(Step.GUARD if value != "0" else Step.RELEASE, operation)
+        elif key.endswith(_FORWARDING):
             draft.add(Step.FORWARD if value != "0" else Step.CLOSE, operation)
         elif leader in turned:
             # The kernel has just set it with its leader.
@@ -100,7 +108,7 @@ def plan_table(desired: Desired, wanted: Namespace, there: Namespace | None, dra
     elif (why := _stale(want, have, desired)) is not None:
         draft.add(Step.OPEN, ReplaceTable(netns=wanted.ref, table=want, owner=desired.stack, why=why))
     elif have is not None and have.elements != want.elements:
-        draft.add(Step.OPEN, _change_elements(wanted.ref, want, have))
+        draft.add(Step.OPEN, _change_elements(wanted.ref, want, have, "addresses or ports have changed"))
     if gone:
         draft.add(
             Step.FORGET,
@@ -108,19 +116,32 @@ def plan_table(desired: Desired, wanted: Namespace, there: Namespace | None, dra
         )
 
 
-def _change_elements(ref: NetnsRef, want: Table, have: Table) -> ChangeElements:
+def plan_policies(desired: Desired, wanted: Namespace, there: Namespace | None, draft: Draft) -> None:
+    """The table of policies, likewise: as the first that is put in place, and the last that goes."""
+    want, have = wanted.policies, there.policies if there else None
+    if want is None:
+        if have is not None:
+            draft.add(Step.RELEASE, DeleteTable(netns=wanted.ref, name=have.name, why="there are no policies any more"))
+    elif (why := _stale(want, have, desired)) is not None:
+        why = {_ABSENT: "the file's policies are not in force", _OTHER: "the policies have changed"}.get(why, why)
+        draft.add(Step.GUARD, ReplaceTable(netns=wanted.ref, table=want, owner=desired.stack, why=why))
+    elif have is not None and have.elements != want.elements:
+        draft.add(Step.GUARD, _change_elements(wanted.ref, want, have, "who is meant by the policies has other addresses now"))
+
+
+def _change_elements(ref: NetnsRef, want: Table, have: Table, why: str) -> ChangeElements:
     """Of a map's key with another value, the old entry goes and the new one comes."""
     names = sorted(want.elements)
     remove = {name: gone for name in names if (gone := have.elements.get(name, frozenset()) - want.elements[name])}
     add = {name: come for name in names if (come := want.elements[name] - have.elements.get(name, frozenset()))}
-    return ChangeElements(netns=ref, table=want.name, remove=remove, add=add, why="addresses or ports have changed")
+    return ChangeElements(netns=ref, table=want.name, remove=remove, add=add, why=why)
 
 
 def _stale(want: Table, have: Table | None, desired: Desired) -> str | None:
     if have is None:
-        return "in the file, not in the packet filter"
+        return _ABSENT
     if have.digest != want.digest:
-        return "what is published or masqueraded has changed"
+        return _OTHER
     loaded = desired.fingerprints.get(want.digest)
     if loaded is not None and have.listing is not None and loaded != have.listing:
         return "somebody has changed it"

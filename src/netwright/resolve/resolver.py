@@ -23,11 +23,13 @@ from netwright.resolve.external import missing
 from netwright.resolve.facts import Facts, matches
 from netwright.resolve.host_access import shim_routes
 from netwright.resolve.host_check import overlaps
+from netwright.resolve.identities import Identities
 from netwright.resolve.kept_address import range_choices, unkept
 from netwright.resolve.links import Links, resolve_links
 from netwright.resolve.names import hosts_file, resolv_conf
 from netwright.resolve.network import Network, resolve_networks
 from netwright.resolve.parents import check_parents, sleeping_parents
+from netwright.resolve.policing import Policies
 from netwright.resolve.protection import protection
 from netwright.resolve.publishing import Published, Publishing
 from netwright.resolve.routing import NO_IPV6, forwarding, resolve_addresses, resolve_routes
@@ -75,7 +77,15 @@ def resolve(document: Document, facts: Facts) -> Resolved:
 
     intents = _intents(holding, networks, links, published, protection(document, networks, facts, waiting))
     namespaces = _namespaces(document, holding, networks, endpoints, links, routes, published, intents, problems)
+    policies = Policies(document, Identities(document, endpoints, networks, facts), published, holding, facts)
+    try:
+        namespaces = policies.in_force(namespaces)
+    except InvalidValue as error:
+        problems.append(document.problem(("policies",), str(error), error.hint))
+    waiting += policies.waiting()
     forward = facts.observed.forward or ForwardFilter()
+    if policies.within_bridges():
+        forward = replace(forward, bridge_calls_iptables=frozenset({4, 6}))
     host = namespaces.get(HOST, Namespace(ref=HOST))
     namespaces[HOST] = replace(host, foreign=_foreign(document.spec.name, forward, intents.get(HOST, Intents())))
     files = {holder.netns: _files(document, holder) for holder in holding if holder.owned}
@@ -87,7 +97,12 @@ def resolve(document: Document, facts: Facts) -> Resolved:
         docker_networks=_docker_networks(document, networks, endpoints),
         attachments=_attachments(document, networks, facts, waiting),
         waiting=tuple(dict.fromkeys(waiting)),
-        warnings=(*overlapping, *unkept(document, networks, facts), *sleeping_parents(networks, endpoints, links, facts)),
+        warnings=(
+            *overlapping,
+            *unkept(document, networks, facts),
+            *sleeping_parents(networks, endpoints, links, facts),
+            *policies.warnings(),
+        ),
         choices=tuple(range_choices(document, networks, facts)),
     )
     refused = tuple(obstacles(document.spec.name, forward, intents.get(HOST, Intents())))

@@ -200,5 +200,6 @@ def _merged(one: Namespace, two: Namespace) -> Namespace:
         rules=one.rules | two.rules,
         sysctls={**one.sysctls, **two.sysctls},
         table=one.table or two.table,
+        policies=one.policies or two.policies,
         foreign={**one.foreign, **two.foreign},
     )

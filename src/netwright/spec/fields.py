@@ -12,6 +12,7 @@ from pydantic_core import CoreSchema, core_schema
 from netwright.errors import InvalidValue
 from netwright.model.address import parse_cidr, parse_ip, parse_prefix
 from netwright.model.names import parse_ifname, parse_netns_name, parse_stack_name
+from netwright.spec.policy_values import Peer, Service, parse_peer, parse_policy_name, parse_service
 from netwright.spec.values import Listen, Ports, Target, parse_listen, parse_ports, parse_target
 
 
@@ -20,18 +21,20 @@ def _text(pattern: str) -> WithJsonSchema:
 
 
 class OneOrList:
-    """A list; one value alone is read as a list of it."""
+    """A list; one value of these types alone (texts, unless said) is read as a list of it."""
+
+    def __init__(self, *types: type) -> None:
+        self._types = types or (str,)
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        return core_schema.no_info_before_validator_function(_listed, handler(source))
+        def listed(value: Any) -> Any:
+            return [value] if isinstance(value, self._types) and not isinstance(value, bool) else value
+
+        return core_schema.no_info_before_validator_function(listed, handler(source))
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
         many = handler(schema)
         return {"anyOf": [many["items"], many]}
-
-
-def _listed(value: Any) -> Any:
-    return [value] if isinstance(value, str) else value
 
 
 def _parsed(parse: Callable[[str], Any], kind: type) -> tuple[BeforeValidator, PlainSerializer]:
@@ -182,6 +185,13 @@ ListenField = Annotated[
 TargetField = Annotated[Target, *_parsed(parse_target, Target), _text(rf"^(\[[0-9a-fA-F:.]+\]|[^:\[\]]+):{_PORTS}$")]
 PortsField = Annotated[
     Ports, *_parsed(parse_ports, Ports), WithJsonSchema({"anyOf": [{"type": "string", "pattern": f"^{_PORTS}$"}, _PORT_NUMBER]})
+]
+PolicyNameField = Annotated[str, AfterValidator(parse_policy_name), _text(r"^[A-Za-z0-9_][A-Za-z0-9_-]{0,62}$")]
+PeerField = Annotated[Peer, *_parsed(parse_peer, Peer), _text(r"^([A-Za-z0-9_][A-Za-z0-9_.-]{0,254}|[0-9a-fA-F:.]+(/[0-9]{1,3})?)$")]
+ServiceField = Annotated[
+    Service,
+    *_parsed(parse_service, Service),
+    WithJsonSchema({"anyOf": [{"type": "string", "pattern": rf"^(icmp|{_PORTS}(/(tcp|udp|sctp))?)$"}, _PORT_NUMBER]}),
 ]
 SysctlKey = Annotated[str, AfterValidator(_sysctl_key), _text(r"^net\.[a-z0-9_]+(\.[A-Za-z0-9_@/+-]+)+$")]
 SysctlValue = Annotated[str, BeforeValidator(_sysctl_value), WithJsonSchema({"type": ["string", "integer"]})]

@@ -38,6 +38,7 @@ from netwright.spec.fields import (
 )
 from netwright.spec.part import Part
 from netwright.spec.schema_networks import NetworkSpec
+from netwright.spec.schema_policies import PolicySpec
 from netwright.spec.values import parse_short_publish
 
 
@@ -226,7 +227,7 @@ class LabelSelector(Part):
 class ContainerSpec(Part):
     """A container that somebody else starts. One that is not there yet is no error: what depends on it waits."""
 
-    later = frozenset({"sysctls", "policies"})
+    later = frozenset({"sysctls"})
 
     docker: Annotated[Annotated[DockerNameField, Tag("text")] | Annotated[LabelSelector, Tag("mapping")], _TEXT_OR_MAPPING] | None = Field(
         None, description="its name or id in Docker, or {label: KEY=VALUE}; absent: its key here"
@@ -240,9 +241,9 @@ class ContainerSpec(Part):
 
 
 class Spec(Part):
-    """A stack: networks, namespaces, the host's part, containers."""
+    """A stack: networks, namespaces, the host's part, containers, and policies between them."""
 
-    later = frozenset({"policies", "expect"})
+    later = frozenset({"expect"})
 
     version: Annotated[Literal[1], VersionField] = Field(description="the version of this language: 1")
     name: StackNameField = Field(description="the stack's name; everything Netwright makes for it carries it")
@@ -252,3 +253,4 @@ class Spec(Part):
     containers: dict[NameField, ContainerSpec | None] = Field(
         {}, description="containers that somebody else starts, by a name of your choice"
     )
+    policies: list[PolicySpec] = Field([], description="who may open connections to whom; without any, everybody to everybody as before")

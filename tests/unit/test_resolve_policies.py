@@ -1,0 +1,152 @@
+"""Policies on one host: who is meant by a name, where they are in force, and what waits."""
+
+from __future__ import annotations
+
+import ipaddress
+import sys
+from pathlib import Path
+
+import pytest
+
+from netwright.errors import Refused
+from netwright.model.docker import Attachment, Container, DockerNetwork, DockerState, DockerSubnet
+from netwright.model.firewall import Table
+from netwright.model.netns import HOST, named
+from netwright.model.state import State
+from netwright.resolve.internet import internet, without
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from scene import host, planned, resolved, state
+
+SHOP = """\
+version: 1
+name: shop
+networks: {lan: {bridge: br-shop, subnets: [10.30.0.0/24, "fd30::/64"]}}
+namespaces:
+  web: {interfaces: {eth0: {network: lan, address: [10.30.0.10, "fd30::10"]}}}
+  pub:
+    interfaces: {uplink: {network: lan, address: [10.30.0.2, "fd30::2"]}}
+    publish: [{listen: 1234, to: "web:80"}]
+containers:
+  db: {docker: shop-db-1}
+  jobs: {docker: {label: role=job}}
+"""
+BRIDGE = DockerNetwork(
+    name="bridge", driver="bridge", bridge="docker0", subnets=(DockerSubnet(subnet="172.17.0.0/16", gateway="172.17.0.1"),)
+)
+
+
+def box(name: str, address: str, *, pid: int = 7, **labels: str) -> Container:
+    return Container(
+        name=name, pid=pid, attachments={"bridge": Attachment(network="bridge", ipv4=address)} if address else {}, labels=labels
+    )
+
+
+def docker(*containers: Container) -> State:
+    engine = DockerState(networks={"bridge": BRIDGE}, containers={one.name: one for one in containers})
+    return state(host(sysctls={"net.ipv4.ip_forward": "1", "net.ipv6.conf.all.forwarding": "1", **BRIDGED}), docker=engine)
+
+
+BRIDGED = {"net.bridge.bridge-nf-call-iptables": "1", "net.bridge.bridge-nf-call-ip6tables": "1"}
+
+
+def policies(*written: str) -> str:
+    return SHOP + "policies:\n" + "".join(f"  - {{{one}}}\n" for one in written)
+
+
+def table(text: str, observed: State, where: str = "") -> Table:
+    found = resolved(text, observed)
+    assert found.problems == ()
+    there = found.desired.state.namespaces[named(where) if where else HOST].policies
+    assert there is not None
+    return there
+
+
+def test_names_are_addresses_of_both_ip_versions() -> None:
+    text = policies("name: a, from: [web, lan, host, jobs, 192.0.2.0/24], to: db")
+    elements = table(
+        text, docker(box("shop-db-1", "172.17.0.2"), box("j1", "172.17.0.3", role="job"), box("j2", "172.17.0.5", role="job"))
+    ).elements
+    assert elements["p_a_from4"] == {"10.30.0.0/24", "172.17.0.3", "172.17.0.5", "192.0.2.0/24"}
+    assert elements["p_a_from6"] == {"fd30::/64"}
+    assert elements["p_a_to4"] == elements["closed_to4"] == {"172.17.0.2"}
+    assert elements["p_a_to6"] == frozenset()
+    assert elements["within"] == {'"br-shop" . "br-shop"', '"docker0" . "docker0"'}
+
+
+def test_a_container_with_another_address_is_a_change_of_elements() -> None:
+    text = policies("name: a, from: web, to: db")
+    before, after = (table(text, docker(box("shop-db-1", address))) for address in ("172.17.0.2", "172.17.0.9"))
+    assert before.digest == after.digest
+    assert (before.elements["p_a_to4"], after.elements["p_a_to4"]) == ({"172.17.0.2"}, {"172.17.0.9"})
+
+
+def test_a_container_that_is_not_there_is_waited_for_and_the_rules_stand_without_it() -> None:
+    text = policies("name: a, from: jobs, to: db, ports: 5432", "name: b, from: db, to: internet, action: deny")
+    absent = resolved(text, docker()).desired
+    assert absent.waiting == (
+        "policies[0] (a) waits for the container jobs to run",
+        "policies[0] (a) waits for the container db to run",
+        "policies[1] (b) waits for the container db to run",
+    )
+    there = table(text, docker(box("shop-db-1", "172.17.0.2"), box("j1", "172.17.0.3", role="job")))
+    assert (table(text, docker()).digest, table(text, docker()).elements["closed_to4"]) == (there.digest, frozenset())
+
+
+def test_a_container_in_the_hosts_network_has_no_address_of_its_own() -> None:
+    shared = Container(name="shop-db-1", pid=7, host_network=True)
+    found = resolved(policies("name: a, from: web, to: db"), docker(shared)).desired
+    assert found.warnings == ("the container shop-db-1 has the host's network, so no policy for db holds for it: name host",)
+
+
+def test_policies_are_in_force_on_the_host_and_where_clients_are_hidden_from_it() -> None:
+    found = resolved(policies("name: a, from: 192.0.2.0/24, to: web, ports: 1234"), docker()).desired.state.namespaces
+    assert sorted(ref.name or "host" for ref, namespace in found.items() if namespace.policies) == ["host", "pub"]
+    assert found[HOST].policies is not None
+    assert found[HOST].policies.elements["passages4"] == {"10.30.0.2 . 10.30.0.10 . 6 . 80"}
+    assert found[named("pub")].policies is not None
+    assert "passages4" not in found[named("pub")].policies.elements, "what it publishes itself it judges"
+
+
+def test_br_netfilter_is_needed_where_members_are_targets() -> None:
+    for written, needed in (
+        ("name: a, from: lan, to: internet, ports: 25, action: deny", False),
+        ("name: a, from: lan, to: host, ports: 25", False),
+        ("name: a, from: lan, to: 10.30.0.128/25", True),
+        ("name: a, from: lan, action: deny", True),
+        ("name: a, to: db", True),
+    ):
+        sysctls = resolved(policies(written), docker()).desired.state.namespaces[HOST].sysctls
+        assert ("net.bridge.bridge-nf-call-iptables" in sysctls) is needed, written
+
+
+def test_a_kernel_without_br_netfilter_is_told_of_before_anything_is_touched() -> None:
+    with pytest.raises(Refused) as refused:
+        planned(policies("name: a, to: db"), state(host()))
+    assert str(refused.value).splitlines() == [
+        f"the kernel has no sysctl {key} in the host; policies within a bridge need it: modprobe br_netfilter" for key in BRIDGED
+    ]
+
+
+def test_the_internet_is_what_no_range_is_set_aside_for() -> None:
+    found = internet(frozenset({"8.8.4.0/24", "2a00::/16"}))
+    networks = [ipaddress.ip_network(prefix) for prefix in found]
+
+    def is_in(address: str) -> bool:
+        ip = ipaddress.ip_address(address)
+        return any(ip in network for network in networks)
+
+    outside = ["1.1.1.1", "8.8.8.8", "100.128.0.1", "172.32.0.1", "223.255.255.1", "2620:fe::fe", "64:ff9b::808:808", "2a01::1"]
+    inside = [
+        *("10.1.1.1", "100.64.0.1", "127.0.0.1", "169.254.169.254", "172.31.0.1", "192.168.1.1", "198.18.0.1", "203.0.113.1", "224.0.0.1"),
+        *("240.0.0.1", "255.255.255.255", "8.8.4.4", "::1", "fe80::1", "fd00::1", "ff02::1", "2001:db8::1", "2002::1", "2a00::1"),
+    ]
+    assert [address for address in outside if not is_in(address)] == []
+    assert [address for address in inside if is_in(address)] == []
+
+
+def test_a_subnet_is_cut_out_of_prefixes() -> None:
+    assert sorted(without(("10.30.0.0/23", "192.0.2.0/24", "fd00::/8"), "10.30.0.0/24")) == ["10.30.1.0/24", "192.0.2.0/24", "fd00::/8"]
+    assert without(("10.30.0.7/32",), "10.30.0.0/24") == ()
+    assert without(("10.30.0.7/32",), None) == ("10.30.0.7/32",)
