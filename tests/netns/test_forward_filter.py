@@ -116,11 +116,16 @@ def test_other_tables_of_nft_that_drop_are_obstacles_with_what_they_name() -> No
             chain forward { type filter hook forward priority 0; policy drop
             }
         }
-        table ip harmless {
+        table ip picky {
             chain forward { type filter hook forward priority 0; policy accept
                 iifname "x" drop
             }
-            chain input { type filter hook input priority 0; policy drop
+        }
+        table ip harmless {
+            chain forward { type filter hook forward priority 1; policy accept
+                iifname "x" accept
+            }
+            chain elsewhere { type filter hook input priority 0; policy drop
             }
         }
     """)
@@ -128,6 +133,7 @@ def test_other_tables_of_nft_that_drop_are_obstacles_with_what_they_name() -> No
         Obstacle(family="inet", table="wall", chain="ahead", rule="policy drop", mentions=frozenset({"br-*", "lan0", "ct status dnat"})),
         Obstacle(family="ip6", table="fence", chain="forward", rule="reject with icmpv6 admin-prohibited"),
         Obstacle(family="bridge", table="layer2", chain="forward", rule="policy drop"),
+        Obstacle(family="ip", table="picky", chain="forward", rule="", mentions=frozenset({"x"})),
     }
 
 

@@ -13,11 +13,13 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from netwright.firewall.intents import BridgeNetwork, Intents, Publish, Restriction
 from netwright.firewall.restriction import families_of
 from netwright.firewall.sources import complement, prefixes_of
+from netwright.firewall.walk import Probe, Stop, stop_of
 from netwright.model.address import family, parse_ip, parse_prefix
 from netwright.model.firewall import ForeignChain, ForwardFilter, Obstacle
 from netwright.model.names import OWNER_PREFIX, parse_ifname
@@ -135,27 +137,78 @@ def obstacles(stack: str, forward: ForwardFilter, intents: Intents) -> list[str]
     for obstacle in forward.obstacles:
         families = _FAMILIES[obstacle.family]
         for network in intents.networks:
-            if _stopped(network, obstacle, forward) and not _mentioned(network.bridge, obstacle):
+            if _stopped(network, obstacle, forward) and (stop := _stop_of_network(network, obstacle, intents)) is not None:
                 bridge = parse_ifname(network.bridge)
-                sentences.append(
-                    f"{_where(obstacle)} drops what network {bridge} of {stack} forwards, by `{obstacle.rule}`, and no rule elsewhere can keep it from that;"
-                    f' accept it there, with iifname "{bridge}" accept and oifname "{bridge}" ct state established,related accept,'
+                remedy = _remedy(obstacle, bridge) or (
+                    f'accept it there, with iifname "{bridge}" accept and oifname "{bridge}" ct state established,related accept,'
                     f" and ct status dnat accept for published ports"
                 )
-        sentences.extend(
-            f"{_where(obstacle)} drops what {stack} forwards from {interface}, by `{obstacle.rule}`, and no rule elsewhere can keep it from that;"
-            f' accept it there, with iifname "{interface}" accept and oifname "{interface}" ct state established,related accept'
-            for interface in intents.own_interfaces
-            if obstacle.family != "bridge" and not _mentioned(interface, obstacle)
-        )
-        if obstacle.family != "bridge" and DNAT_MENTION not in obstacle.mentions:
-            targets = [publish.target for of_family in families for publish in _beyond(intents, of_family)]
+                sentences.append(f"{_where(obstacle, stop)} drops what network {bridge} of {stack} forwards, {_by(stop)}; {remedy}")
+        for interface in intents.own_interfaces if obstacle.family != "bridge" else ():
+            probes = [probe for of_family in families for probe in _around(interface, of_family)]
+            if (stop := _stop(obstacle, probes, interface)) is not None:
+                remedy = _remedy(obstacle, interface) or (
+                    f'accept it there, with iifname "{interface}" accept and oifname "{interface}" ct state established,related accept'
+                )
+                sentences.append(f"{_where(obstacle, stop)} drops what {stack} forwards from {interface}, {_by(stop)}; {remedy}")
+        if obstacle.family != "bridge":
+            stops = {
+                publish.target: stop
+                for of_family in families
+                for publish in _beyond(intents, of_family)
+                if (stop := _stop(obstacle, [_towards(publish, of_family)], DNAT_MENTION)) is not None
+            }
             sentences.extend(
-                f"{_where(obstacle)} drops what {stack} publishes to {target}, by `{obstacle.rule}`, and no rule elsewhere can keep it from that;"
-                f" accept it there, with ct status dnat accept"
-                for target in dict.fromkeys(targets)
+                f"{_where(obstacle, stop)} drops what {stack} publishes to {target}, {_by(stop)}; accept it there, with ct status dnat accept"
+                for target, stop in stops.items()
             )
     return sentences
+
+
+def _stop_of_network(network: BridgeNetwork, obstacle: Obstacle, intents: Intents) -> Stop | None:
+    """What the network is for: it calls out and is answered, and what is published to it comes in."""
+    probes = []
+    for of_family in _families(network) & set(_FAMILIES[obstacle.family]):
+        own = [ipaddress.ip_network(parse_prefix(subnet)) for subnet in network.subnets if family(subnet) == of_family]
+        if network.internal:
+            probes.append(Probe(family=of_family, comes=network.bridge, goes=network.bridge))
+            continue
+        probes += [replace(probe, source=str(own[0])) if probe.comes else probe for probe in _around(network.bridge, of_family)]
+        for publish in intents.publishes:
+            if any(ipaddress.ip_address(publish.target) in subnet for subnet in own):
+                probes.append(replace(_towards(publish, of_family), goes=network.bridge))
+    return _stop(obstacle, probes, network.bridge)
+
+
+def _around(interface: str, of_family: int) -> tuple[Probe, Probe]:
+    """A connection that begins behind an interface, and its answers."""
+    return Probe(family=of_family, comes=interface), Probe(family=of_family, goes=interface, state="established")
+
+
+def _towards(publish: Publish, of_family: int) -> Probe:
+    """The first packet through a published port."""
+    return Probe(family=of_family, translated=True, target=publish.target, protocol=publish.protocol, port=publish.target_ports[0])
+
+
+def _stop(obstacle: Obstacle, probes: Sequence[Probe], mention: str) -> Stop | None:
+    """What stops one of the packets. Of a table that cannot be followed: what stops all, unless it mentions what they are about."""
+    if obstacle.ruleset is None or obstacle.family == "bridge":
+        return None if not obstacle.rule or _mentioned(mention, obstacle) else Stop(obstacle.chain, obstacle.rule)
+    for probe in probes:
+        if (stop := stop_of(obstacle.ruleset, obstacle.chain, policy=obstacle.policy, probe=probe)) is not None:
+            return stop
+    return None
+
+
+def _by(stop: Stop) -> str:
+    return f"by `{stop.rule}`, and no rule elsewhere can keep it from that"
+
+
+def _remedy(obstacle: Obstacle, interface: str) -> str | None:
+    """What to do where the table is a program's, which would overwrite what is put there by hand."""
+    if obstacle.table != "firewalld":
+        return None
+    return f"put it into a zone that lets it pass, with firewall-cmd --permanent --zone=trusted --add-interface={interface} and firewall-cmd --reload"
 
 
 def _stopped(network: BridgeNetwork, obstacle: Obstacle, forward: ForwardFilter) -> bool:
@@ -170,5 +223,5 @@ def _mentioned(bridge: str, obstacle: Obstacle) -> bool:
     return any(bridge.startswith(name[:-1]) if name.endswith("*") else bridge == name for name in obstacle.mentions)
 
 
-def _where(obstacle: Obstacle) -> str:
-    return f"the chain {obstacle.chain} of the nft table {obstacle.family} {obstacle.table}"
+def _where(obstacle: Obstacle, stop: Stop) -> str:
+    return f"the chain {stop.chain} of the nft table {obstacle.family} {obstacle.table}"

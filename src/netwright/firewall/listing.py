@@ -6,9 +6,12 @@ import re
 from dataclasses import dataclass
 
 from netwright.firewall.foreign import DNAT_MENTION, DOCKER_USER, FORWARD
-from netwright.model.firewall import Obstacle
+from netwright.firewall.walk import stops_anything
+from netwright.model.firewall import Obstacle, Ruleset
 
 _BLOCK = re.compile(r"^\t?(?P<kind>table|chain) (?P<name>[^{]+?) \{$")
+_ANY_BLOCK = re.compile(r"^\t?(?P<kind>table|chain|set|map) (?P<name>[^{]+?) \{$")
+_ELEMENT_END = re.compile(r",\s*")
 _HOOK = re.compile(r"type \w+ hook (?P<hook>\w+) priority [^;]+; policy (?P<policy>\w+);")
 _TEXTS = re.compile(r'(?:comment|prefix) "[^"]*"')
 _ASIDES = re.compile(r"\b(?:counter(?: packets \d+ bytes \d+)?|log(?: level \w+| flags \w+)*)(?=\s|$)")
@@ -69,15 +72,46 @@ def rules_of(chain: str, listing: str) -> list[str]:
     return [rule for rule in rules if rule]
 
 
+def ruleset_of(listing: str) -> Ruleset:
+    """All chains with their rules and all sets with their elements, from `nft list table`."""
+    chains: dict[str, list[str]] = {}
+    sets: dict[str, tuple[str, ...]] = {}
+    elements: list[str] = []
+    name, chain, inside_set = "", None, False
+    for line in listing.splitlines():
+        if block := _ANY_BLOCK.match(line):
+            name, elements = block["name"], []
+            chain = chains.setdefault(name, []) if block["kind"] == "chain" else None
+            inside_set = block["kind"] in ("set", "map")
+        elif line == "\t}":
+            if inside_set:
+                sets[name] = tuple(_ELEMENT_END.split(" ".join(elements).partition("elements = {")[2].rpartition("}")[0].strip()))
+            chain, inside_set = None, False
+        elif inside_set:
+            elements.append(line.strip())
+        elif chain is not None and not _HOOK.search(line) and (rule := " ".join(_ASIDES.sub("", _TEXTS.sub("", line)).split())):
+            chain.append(rule)
+    return Ruleset(chains={name: tuple(rules) for name, rules in chains.items()}, sets=sets)
+
+
 def obstacle(base: BaseChain, listing: str) -> Obstacle | None:
-    """What the chain drops of all that comes to it, from `nft list table`; None: nothing."""
+    """What the chain drops of what comes to it, from `nft list table`; None: nothing."""
+    ruleset = ruleset_of(listing)
     stop = "policy drop" if base.policy == "drop" else next((rule for rule in rules_of(base.chain, listing) if _STOP.fullmatch(rule)), None)
-    if stop is None:
+    if stop is None and not stops_anything(ruleset):
         return None
     mentions = set(_QUOTED.findall(_TEXTS.sub("", listing)))
     if re.search(rf"{DNAT_MENTION}\b.*\baccept", listing):
         mentions.add(DNAT_MENTION)
-    return Obstacle(family=base.family, table=base.table, chain=base.chain, rule=stop, mentions=frozenset(mentions))
+    return Obstacle(
+        family=base.family,
+        table=base.table,
+        chain=base.chain,
+        rule=stop or "",
+        mentions=frozenset(mentions),
+        policy=base.policy,
+        ruleset=ruleset,
+    )
 
 
 def nft_forward(policy: str, listing: str) -> Forward:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from netwright.model.nft_text import Elements, split
@@ -70,17 +71,30 @@ class ForeignRules:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Ruleset:
+    """Somebody else's chains and sets of one table, as nft lists them, without counters, logs and comments."""
+
+    chains: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Chain → its rules."""
+    sets: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Set or map → its elements; of a map KEY : VERDICT."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Obstacle:
-    """Somebody else's base chain on the forward hook that would drop what the file asks for, and cannot be got around."""
+    """Somebody else's base chain on the forward hook that may drop what the file asks for, and cannot be got around."""
 
     family: str
     """ip | ip6 | inet | bridge, as nft has it."""
     table: str
     chain: str
     rule: str
-    """What drops: `policy drop`, or the rule's text."""
+    """What drops all that comes so far: `policy drop`, or the rule's text; "": only some."""
     mentions: frozenset[str] = frozenset()
     """Interfaces that the table names (`*` at the end as nft has it), and `ct status dnat`: it was written with these in mind."""
+    policy: str = field(default="accept", compare=False)
+    ruleset: Ruleset | None = field(default=None, compare=False, repr=False)
+    """The whole table, to follow a packet through; None: it is not nft's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
