@@ -1,6 +1,7 @@
 """These tests play a host on which a real Docker Engine runs: one engine at a time for a pytest process, emptied after each test.
 
-Most run with the engine that is installed. Those marked `every_engine` run with each of `docker_engines.ENGINES`.
+Most run with the engine that is installed. Those marked `every_engine` run with each of `docker_engines.ENGINES`,
+those marked `nftables_engine` with one whose rules are in nftables.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from docker_engines import ENGINES, Programs
+from docker_engines import ENGINES, NFTABLES, Programs
 from docker_host import DockerHost
 from docker_plugin import Plugin
 
@@ -26,6 +27,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "docker_host" in metafunc.fixturenames:
         engines = ENGINES if metafunc.definition.get_closest_marker("every_engine") else ENGINES[:1]
+        engines = NFTABLES if metafunc.definition.get_closest_marker("nftables_engine") else engines
         metafunc.parametrize("docker_host", engines, indirect=True, scope="session", ids=lambda engine: engine.name)
 
 

@@ -29,6 +29,11 @@ class Programs:
     missing: str = ""
     """Why it cannot be started."""
 
+    @property
+    def nftables(self) -> bool:
+        """Its rules are in nftables, and it has no DOCKER-USER."""
+        return "--firewall-backend=nftables" in self.options
+
 
 def _engines() -> Iterator[Programs]:
     path = os.environ["PATH"]
@@ -50,3 +55,10 @@ def _why_not() -> str:
 
 ENGINES = tuple(_engines())
 """The installed one first."""
+
+NFTABLES = tuple(engine for engine in ENGINES if engine.nftables) or (
+    Programs(
+        name="nftables", path="", missing="no Docker 29 or later is named with --firewall-backend=nftables (tests/docker/docker_engines.py)"
+    ),
+)
+"""Those whose rules are in nftables."""

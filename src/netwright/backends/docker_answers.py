@@ -83,6 +83,12 @@ def _is_left_over(endpoint: Answer) -> bool:
     return not endpoint.get("EndpointID")
 
 
+def uses_nftables(info: Answer) -> bool:
+    """From /info (API 1.49 and later): `nftables`, or with firewalld's zones `nftables+firewalld`."""
+    driver: str = (info.get("FirewallBackend") or {}).get("Driver") or ""
+    return driver.partition("+")[0] == "nftables"
+
+
 def container_name(summary: Answer) -> str:
     """`/web` is its name; `/db/web` is what it is called by a container that links to it."""
     names: list[str] = [name.removeprefix("/") for name in summary.get("Names") or ()]

@@ -21,7 +21,7 @@ from docker.utils import kwargs_from_env
 from requests.exceptions import RequestException, Timeout
 from urllib3.exceptions import HTTPError
 
-from netwright.backends.docker_answers import Answer, Unreachable, container, network
+from netwright.backends.docker_answers import Answer, Unreachable, container, network, uses_nftables
 from netwright.errors import DockerError
 from netwright.model.docker import STACK_LABEL, Attachment, DockerNetwork, DockerState
 
@@ -31,6 +31,8 @@ START_IT = "`systemctl start docker` starts it; Debian's package is docker.io; $
 LOOK_AGAIN = "run the same command again: it looks anew"
 IN_USE_BY_SWARM = "in use by task"
 SWARM_PAUSE_SECONDS = 0.05
+NFTABLES_SINCE = (1, 52)
+"""Docker 29's API, before which Docker wrote no rules into nftables: an older engine need not be asked."""
 WITH_A_PROCESS = frozenset({"running", "paused"})
 """The states of a container that has a network namespace to enter."""
 
@@ -49,6 +51,7 @@ class DockerSession:
             finally:
                 first.close()
             self._version: str = spoken.get("Version", "")
+            self._speaks = tuple(int(part) for part in spoken["ApiVersion"].split("."))
             self._client = APIClient(version=spoken["ApiVersion"], timeout=PATIENCE_SECONDS, **where)
 
     def close(self) -> None:
@@ -58,6 +61,7 @@ class DockerSession:
         """Two lists, and one inspection for each container that runs: no list tells its pid."""
         with self._asking("list its networks and containers"):
             listed = self._client.networks()
+            nftables = self._speaks >= NFTABLES_SINCE and uses_nftables(self._client.info())
             names = {answer["Id"]: answer["Name"] for answer in listed}
             containers = [
                 container(summary, self._inspect(summary["Id"]) if summary.get("State") in WITH_A_PROCESS else None, names)
@@ -71,6 +75,7 @@ class DockerSession:
         listed.sort(key=lambda answer: STACK_LABEL in (answer.get("Labels") or {}))
         return DockerState(
             version=self._version,
+            nftables=nftables,
             networks={answer["Name"]: network(answer, users.get(answer["Name"], ())) for answer in listed},
             containers={one.name: one for one in containers},
         )

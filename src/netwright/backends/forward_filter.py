@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from netwright.backends.libnftables import run_nft
 from netwright.backends.xtables import Variant, save, variants
+from netwright.firewall import docker_nft
 from netwright.firewall.foreign import FILTER, FORWARD
-from netwright.firewall.listing import BaseChain, Forward, forward_chains, nft_forward, obstacle, saved_forward
-from netwright.model.firewall import ForwardFilter, Obstacle
+from netwright.firewall.listing import BaseChain, Forward, forward_chains, nft_forward, obstacle, rules_by_chain, saved_forward
+from netwright.model.firewall import DockerBridge, ForwardFilter, Obstacle
 
 _NFT_FAMILIES = {4: "ip", 6: "ip6"}
 _BRIDGE_SWITCHES = {4: "/proc/sys/net/bridge/bridge-nf-call-iptables", 6: "/proc/sys/net/bridge/bridge-nf-call-ip6tables"}
@@ -25,6 +27,7 @@ def observe_forward() -> ForwardFilter:
     chains = forward_chains(run_nft("list chains"))
     obstacles = [found for base in chains if not _of_iptables(base) and (found := _look_at(base)) is not None]
     drops, docker_user = set(), set()
+    guarded = [bridge for base in chains if _of_docker(base) for bridge in _docker_bridges(base)]
     for family in (4, 6):
         forwards = _forwards(family, chains)
         variant = choose(forwards)
@@ -42,6 +45,7 @@ def observe_forward() -> ForwardFilter:
         docker_user=frozenset(docker_user),
         bridge_calls_iptables=frozenset(family for family, path in _BRIDGE_SWITCHES.items() if _is_on(path)),
         obstacles=tuple(obstacles),
+        docker_bridges=tuple(guarded),
     )
 
 
@@ -68,6 +72,15 @@ def _forwards(family: int, chains: list[BaseChain]) -> dict[Variant, Forward]:
 
 def _of_iptables(base: BaseChain) -> bool:
     return base.family in _NFT_FAMILIES.values() and base.table == FILTER and base.chain == FORWARD
+
+
+def _of_docker(base: BaseChain) -> bool:
+    return base.family in _NFT_FAMILIES.values() and base.table == docker_nft.TABLE and base.chain == docker_nft.FORWARD
+
+
+def _docker_bridges(base: BaseChain) -> Iterator[DockerBridge]:
+    (of_family,) = (number for number, word in _NFT_FAMILIES.items() if word == base.family)
+    return docker_nft.docker_bridges(of_family, rules_by_chain(run_nft(f"list table {base.family} {base.table}")))
 
 
 def _look_at(base: BaseChain) -> Obstacle | None:

@@ -5,6 +5,7 @@
     output        nat, -101             the same for connections that begin here
     postrouting   nat, 99               masquerades published ports, interfaces and networks; before Docker's at 100
     forward       filter, 0             shuts internal networks, and isolated ones from outside
+    docker        filter, forward, -1   where Docker has no DOCKER-USER: shuts ports that the file limits, and marks what its bridges shall let in
     input         filter, -1            shuts ports on which a proxy of Docker's listens for everybody, where the file says for whom
 
 and those of `netwright.firewall.protection`, which close what Docker publishes, and let pass what the file opens.
@@ -14,6 +15,8 @@ Sets, maps and chains that nothing uses are left out. Priorities are numbers: nf
 
 from __future__ import annotations
 
+from netwright.firewall.docker_nft import Passage
+from netwright.firewall.foreign import beyond
 from netwright.firewall.intents import Intents
 from netwright.firewall.leaving import Leaving
 from netwright.firewall.protection import Closing, Openings
@@ -38,6 +41,7 @@ def compile_table(stack: str, intents: Intents) -> Table | None:
     for restriction in intents.restrictions:
         refusal.add(restriction)
     leaving = Leaving(intents.networks, intents.masquerade_interfaces)
+    passage = Passage(intents.accepted_mark, [publish for of_family in (4, 6) for publish in beyond(intents, of_family)])
 
     openings = Openings(sources, intents.opened_bridges)
     for opening in intents.openings:
@@ -49,6 +53,7 @@ def compile_table(stack: str, intents: Intents) -> Table | None:
         "output": ("nat hook output priority -101", translation.local()),
         "postrouting": ("nat hook postrouting priority 99", translation.outgoing() + leaving.outgoing()),
         "forward": ("filter hook forward priority 0", leaving.forwarded()),
+        "docker": ("filter hook forward priority -1", refusal.forwarded(intents.shut_here) + passage.forwarded()),
         "input": ("filter hook input priority -1", refusal.received()),
         "close_forward": ("filter hook forward priority -12", closing.unopened()),
         "open_forward": ("filter hook forward priority -11", openings.forwarded()),
@@ -60,7 +65,7 @@ def compile_table(stack: str, intents: Intents) -> Table | None:
     bases = [chain_text(name, rules, hook=hook) for name, (hook, rules) in hooks.items() if rules]
     if not bases:
         return None
-    collections = [sources.text(), *(part.collections() for part in (translation, leaving, refusal, openings, closing))]
+    collections = [sources.text(), *(part.collections() for part in (translation, leaving, refusal, passage, openings, closing))]
     refuse = refuse_chain() if refusal.present or intents.protection is not None else ""
     chains = [refuse, *(part.chains() for part in (translation, leaving, refusal, openings))]
     return Table.of(table_name(stack), "".join([*collections, *chains, *bases]), frozenset(translation.published))

@@ -16,6 +16,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from netwright.firewall import docker_nft
 from netwright.firewall.intents import BridgeNetwork, Intents, Publish, Restriction
 from netwright.firewall.restriction import families_of
 from netwright.firewall.sources import complement, prefixes_of
@@ -34,6 +35,7 @@ DNAT_MENTION = "ct status dnat"
 _MARK = re.compile(rf'--comment "{OWNER_PREFIX}(?P<stack>[a-z0-9][a-z0-9-]*)[ "]')
 _PROTOCOL_NUMBERS = {"tcp": 6, "udp": 17, "sctp": 132}
 _UNREACHABLE = {4: "icmp-port-unreachable", 6: "icmp6-port-unreachable"}
+_NFT_FAMILIES = {4: "ip", 6: "ip6"}
 _FAMILIES = {"ip": (4,), "ip6": (6,), "inet": (4, 6), "bridge": (4, 6)}
 
 
@@ -104,7 +106,7 @@ def _accepts(stack: str, forward: ForwardFilter, intents: Intents, of_family: in
         name, comment = parse_ifname(interface), _comment(stack, "interface")
         yield f"-i {name} {comment} -j ACCEPT"
         yield f"-o {name} -m conntrack --ctstate RELATED,ESTABLISHED {comment} -j ACCEPT"
-    for publish in _beyond(intents, of_family):
+    for publish in beyond(intents, of_family):
         # Both directions and their ICMP errors in one rule: these matches look at the connection, not at the packet.
         yield (
             f"-m conntrack --ctstate DNAT --ctproto {_PROTOCOL_NUMBERS[publish.protocol]} --ctreplsrc {parse_ip(publish.target)}"
@@ -113,7 +115,7 @@ def _accepts(stack: str, forward: ForwardFilter, intents: Intents, of_family: in
         )
 
 
-def _beyond(intents: Intents, of_family: int) -> Iterator[Publish]:
+def beyond(intents: Intents, of_family: int) -> Iterator[Publish]:
     """Publishes whose target is on no network of ours: on Docker's, or anywhere else."""
     ours = [ipaddress.ip_network(parse_prefix(subnet)) for network in intents.networks for subnet in network.subnets]
     for publish in intents.publishes:
@@ -152,17 +154,37 @@ def obstacles(stack: str, forward: ForwardFilter, intents: Intents) -> list[str]
                 )
                 sentences.append(f"{_where(obstacle, stop)} drops what {stack} forwards from {interface}, {_by(stop)}; {remedy}")
         if obstacle.family != "bridge":
+            # What comes into Docker's own bridges is looked at below: its mark is not known here.
+            guarded = {bridge.bridge for bridge in forward.docker_bridges} if obstacle.table == docker_nft.TABLE else set()
             stops = {
                 publish.target: stop
                 for of_family in families
-                for publish in _beyond(intents, of_family)
-                if (stop := _stop(obstacle, [_towards(publish, of_family)], DNAT_MENTION)) is not None
+                for publish in beyond(intents, of_family)
+                if publish.through not in guarded and (stop := _stop(obstacle, [_towards(publish, of_family)], DNAT_MENTION)) is not None
             }
             sentences.extend(
                 f"{_where(obstacle, stop)} drops what {stack} publishes to {target}, {_by(stop)}; accept it there, with ct status dnat accept"
                 for target, stop in stops.items()
             )
-    return sentences
+    return list(dict.fromkeys([*sentences, *_docker_refuses(stack, forward, intents)]))
+
+
+def _docker_refuses(stack: str, forward: ForwardFilter, intents: Intents) -> Iterator[str]:
+    for of_family in (4, 6):
+        for publish in beyond(intents, of_family):
+            bridge = docker_nft.guard(forward, publish)
+            if bridge is None:
+                continue
+            obstacle = Obstacle(family=_NFT_FAMILIES[of_family], table=docker_nft.TABLE, chain=docker_nft.FORWARD, rule="")
+            where = _where(obstacle, Stop(bridge.chain, bridge.drop or ""))
+            what = f"{where} drops what {stack} publishes to {publish.target}, by `{bridge.drop}`"
+            if docker_nft.accepted_mark(forward) is not None:
+                yield f"{what}: Docker lets nothing from elsewhere into this network, whatever its mark; publish on a network that is not internal"
+            else:
+                yield (
+                    f"{what}, and nothing but a mark that dockerd was told of comes past that; start dockerd with {docker_nft.FLAG}=0x4e57/0x4e57"
+                    f' ("bridge-accept-fwmark" in /etc/docker/daemon.json), or let Docker publish the port'
+                )
 
 
 def _stop_of_network(network: BridgeNetwork, obstacle: Obstacle, intents: Intents) -> Stop | None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from netwright.model.firewall import PacketMark
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Publish:
@@ -25,6 +27,8 @@ class Publish:
     """Prefixes of the target's family that may use it; None: everybody."""
     preserve: bool = False
     """The target sees the client's address; False: it sees an address of this namespace."""
+    through: str | None = None
+    """The interface through which this namespace reaches the target, where it is known."""
     target_subnet: str | None = None
     """The network on which this namespace reaches the target: clients on it are always masqueraded (hairpin)."""
 
@@ -106,3 +110,7 @@ class Intents:
     opened_bridges: tuple[str, ...] = ()
     """Bridges of ours with targets of our publishes: whatever is translated towards them is opened."""
     protection: Protection | None = None
+    shut_here: frozenset[int] = frozenset()
+    """IP families in which Docker has no DOCKER-USER: restrictions stand in our own forward hook."""
+    accepted_mark: PacketMark | None = None
+    """The mark with which packets come into Docker's bridges, where its rules are in nftables."""

@@ -60,16 +60,21 @@ def forward_chains(listing: str) -> list[BaseChain]:
 
 def rules_of(chain: str, listing: str) -> list[str]:
     """The rules of a chain, from `nft list table` or `nft list chain`, without counters, logs and comments."""
-    rules: list[str] = []
-    inside = False
+    return rules_by_chain(listing).get(chain, [])
+
+
+def rules_by_chain(listing: str) -> dict[str, list[str]]:
+    """The same of every chain that the listing shows."""
+    chains: dict[str, list[str]] = {}
+    rules: list[str] | None = None
     for line in listing.splitlines():
         if block := _BLOCK.match(line):
-            inside = block["kind"] == "chain" and block["name"] == chain
+            rules = chains.setdefault(block["name"], []) if block["kind"] == "chain" else None
         elif line == "\t}":
-            inside = False
-        elif inside and not _HOOK.search(line):
-            rules.append(" ".join(_ASIDES.sub("", _TEXTS.sub("", line)).split()))
-    return [rule for rule in rules if rule]
+            rules = None
+        elif rules is not None and not _HOOK.search(line) and (rule := " ".join(_ASIDES.sub("", _TEXTS.sub("", line)).split())):
+            rules.append(rule)
+    return chains
 
 
 def ruleset_of(listing: str) -> Ruleset:

@@ -80,7 +80,7 @@ class Translation:
         goals = self._target.setdefault((class_, of_family), {})
         verdict = f"jump {self._chain(class_, of_family, allowed)}"
         back = self._verdict(publish, of_family)
-        for port, target_port in _pairs(publish):
+        for port, target_port in pairs(publish):
             key = f"{where}{publish.protocol} . {port}"
             goal = f"{target} . {target_port}"
             if listen.setdefault(key, verdict) != verdict or goals.setdefault(key, goal) != goal:
@@ -195,7 +195,8 @@ def _is_loopback(address: Ip) -> bool:
     return address == "::1" or address.startswith("127.")
 
 
-def _pairs(publish: Publish) -> Sequence[tuple[int, int]]:
+def pairs(publish: Publish) -> Sequence[tuple[int, int]]:
+    """Each port and the target's port that it leads to. Raises InvalidValue."""
     ports = expand(publish.ports)
     targets = expand(publish.target_ports)
     if len(targets) == 1:

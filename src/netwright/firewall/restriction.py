@@ -1,13 +1,14 @@
-"""Ports that Docker publishes to everybody, and the file to some: the part of it that is received on the host itself.
+"""Ports that Docker publishes to everybody, and the file to some: the part of it that stands in our own table.
 
-Docker forwards a published port by DNAT, and there DOCKER-USER shuts the others out (`netwright.firewall.foreign`). But docker-proxy
-also listens on the port, on [::] too, and takes whatever no DNAT rule took. So the input hook answers the others as if nothing
-were there: a TCP reset, or "port unreachable".
+Docker forwards a published port by DNAT. Where it has a DOCKER-USER, that shuts the others out (`netwright.firewall.foreign`); where
+it has none, as with its nftables backend, our forward hook does: what one base chain drops no other one brings back. And docker-proxy
+listens on the port, on [::] too, and takes whatever no DNAT rule took, so the input hook shuts them out there. Either answers
+as if nothing were there: a TCP reset, or "port unreachable".
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
 from netwright.errors import InvalidValue
@@ -85,6 +86,22 @@ class Refusal:
         for of_family, elements in self._anywhere.items():
             if elements:
                 rules.append(f"meta nfproto ipv{of_family} meta l4proto . th dport vmap @restricted{of_family}")
+        return rules
+
+    def forwarded(self, families: Collection[int]) -> list[str]:
+        """Rules of the forward hook: by the port that the client asked for, whatever it was translated to."""
+        rules: list[str] = []
+        for of_family in sorted(families):
+            for where, word, elements in (
+                (f"ct original {IP[of_family]} daddr . ", "restricted_address", self._address[of_family]),
+                ("", "restricted", self._anywhere[of_family]),
+            ):
+                rules.extend(
+                    f"ct direction original ct status dnat meta nfproto ipv{of_family} meta l4proto {protocol} "
+                    f"{where}meta l4proto . ct original proto-dst vmap @{word}{of_family}"
+                    for protocol in PROTOCOLS
+                    if any(f"{protocol} . " in key for key in elements)
+                )
         return rules
 
     @property

@@ -101,5 +101,7 @@ class DockerState:
     reachable: bool = True
     why: str = ""
     version: str = ""
+    nftables: bool = False
+    """Its rules are in nftables: there is no DOCKER-USER, and forwarding is the host's owner's business."""
     networks: Mapping[str, DockerNetwork] = field(default_factory=dict)
     containers: Mapping[str, Container] = field(default_factory=dict)

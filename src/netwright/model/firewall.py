@@ -97,6 +97,29 @@ class Obstacle:
     """The whole table, to follow a packet through; None: it is not nft's."""
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class PacketMark:
+    """The bits of a packet's mark (`meta mark`) that `mask` holds, and what they are."""
+
+    value: int
+    mask: int = 0xFFFFFFFF
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DockerBridge:
+    """What Docker's nftables backend does with connections that come into one of its bridges from elsewhere, of one IP family."""
+
+    family: int
+    bridge: str
+    chain: str
+    drop: str | None
+    """The rule that drops what nothing lets through; None: all comes through."""
+    mark: PacketMark | None = None
+    """Packets with this mark come through: dockerd's --bridge-accept-fwmark."""
+    open: frozenset[tuple[str, str, int]] = frozenset()
+    """(protocol, address, port) of what Docker publishes there itself."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ForwardFilter:
     """The host's FORWARD as others have set it: observed, never desired.
@@ -109,3 +132,5 @@ class ForwardFilter:
     bridge_calls_iptables: frozenset[int] = frozenset()
     """br_netfilter hands bridged packets of these families to iptables."""
     obstacles: tuple[Obstacle, ...] = ()
+    docker_bridges: tuple[DockerBridge, ...] = ()
+    """Those that Docker guards by nftables, where it has no DOCKER-USER."""

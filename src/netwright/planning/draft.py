@@ -30,28 +30,30 @@ class Step(IntEnum):
     DELETE_FILES = 6
     DELETE_NETNS = 7
     DELETE_NETWORKS = 8
-    CREATE_NETWORKS = 9
-    CREATE_NETNS = 10
-    GUARD = 11
+    FORWARD_FIRST = 9
+    """Forwarding, where Docker makes no network without it."""
+    CREATE_NETWORKS = 10
+    CREATE_NETNS = 11
+    GUARD = 12
     """Policies are in force before there is anything that they are about."""
-    VACATE = 12
+    VACATE = 13
     """NICs that go to another borrower's place, where a new link gets the name that one of them leaves."""
-    CREATE_LINKS = 13
-    BORROW = 14
-    STACK_LINKS = 15
+    CREATE_LINKS = 14
+    BORROW = 15
+    STACK_LINKS = 16
     """Links that stand on others."""
-    DELETE_LEFT_NETNS = 16
+    DELETE_LEFT_NETNS = 17
     """Those that a NIC has just gone from, to another."""
-    CONFIGURE = 17
-    CONNECT = 18
-    NAME = 19
-    OPEN = 20
+    CONFIGURE = 18
+    CONNECT = 19
+    NAME = 20
+    OPEN = 21
     """Our tables and rules."""
-    FORGET = 21
+    FORGET = 22
     """Connections through ports that were closed or moved."""
-    FORWARD = 22
+    FORWARD = 23
     """Forwarding is turned on when the rules stand."""
-    RELEASE = 23
+    RELEASE = 24
     """Policies that are wanted no more go when all that they were about has gone."""
 
 
@@ -62,6 +64,8 @@ class Draft:
     stack: str
     refused: list[str] = field(default_factory=list)
     loans: list[Loan] = field(default_factory=list)
+    forward_first: bool = False
+    """Docker makes a network only where the host forwards."""
     claimed_netns: set[NetnsRef] = field(default_factory=set)
     claimed_links: set[LinkKey] = field(default_factory=set)
     claimed_networks: set[str] = field(default_factory=set)

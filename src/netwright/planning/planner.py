@@ -87,6 +87,7 @@ def _plan_docker(desired: Desired, observed: State, draft: Draft) -> frozenset[L
     draft.add(Step.DISCONNECT, *part.disconnect)
     draft.add(Step.DELETE_NETWORKS, *part.remove)
     draft.add(Step.CREATE_NETWORKS, *part.create)
+    draft.forward_first = bool(part.create) and observed.docker is not None and observed.docker.nftables
     draft.add(Step.CONNECT, *part.connect)
     draft.claimed_networks.update(operation.network.name for operation in part.create)
     networks = observed.docker.networks if observed.docker else {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from netwright.model.firewall import ForeignRules, Table
 from netwright.model.link import LinkKey
 from netwright.model.loan import FOLLOWS, SysctlLoan
-from netwright.model.netns import NetnsRef
+from netwright.model.netns import HOST, NetnsRef
 from netwright.model.operation import (
     ChangeElements,
     DeleteTable,
@@ -58,6 +58,7 @@ def plan_sysctls(
             continue
         have = there.sysctls.get(key) if there is not None and not new_link else None
         leader = FOLLOWS.get(key)
+        turned_on = Step.FORWARD_FIRST if draft.forward_first and ref == HOST else Step.FORWARD
         if have is not None and " ".join(have.split()) == " ".join(value.split()) and leader not in turned:
             continue
         if there is None and interface is None:
@@ -75,10 +76,10 @@ def plan_sysctls(
         if key.startswith(_BRIDGES):
             draft.add(Step.GUARD if value != "0" else Step.RELEASE, operation)
         elif key.endswith(_FORWARDING):
-            draft.add(Step.FORWARD if value != "0" else Step.CLOSE, operation)
+            draft.add(turned_on if value != "0" else Step.CLOSE, operation)
         elif leader in turned:
             # The kernel has just set it with its leader.
-            draft.add(Step.FORWARD if values[leader] != "0" else Step.CLOSE, operation)
+            draft.add(turned_on if values[leader] != "0" else Step.CLOSE, operation)
         else:
             operations.append(operation)
     return at_birth, operations

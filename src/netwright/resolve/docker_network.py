@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from netwright.errors import Refused
 from netwright.model.address import family
 from netwright.model.docker import STACK_LABEL, DockerNetwork, DockerSubnet
+from netwright.resolve.network import Network
 from netwright.spec.schema_networks import NetworkSpec
 from netwright.spec.subnets import first_host
 
@@ -96,3 +97,13 @@ def _is_stated(prefix: str, stated: list[str]) -> bool:
 
 def _contains(prefix: str, address: str) -> bool:
     return ipaddress.ip_address(address) in ipaddress.ip_network(prefix)
+
+
+def needs_forwarding(networks: Mapping[str, Network]) -> frozenset[int]:
+    """The IP families that the host must forward for Docker's nftables backend to make the file's networks (moby: checkIPv4Forwarding)."""
+    made = [
+        network for network in networks.values() if network.docker_name and not network.spec.external and network.spec.driver == "bridge"
+    ]
+    stated = {family(subnet.prefix) for network in made for subnet in network.subnets}
+    # One without a stated subnet gets one of Docker's, which is IPv4.
+    return frozenset(stated | ({4} if any(not network.subnets for network in made) else set()))

@@ -107,6 +107,7 @@ class Publishing:
                     address=None if listen.address in ANY_ADDRESS else listen.address,
                     sources=sources,
                     preserve=publish.source == "preserve",
+                    through=self._targets.through(target.address) if netns == HOST else None,
                     target_subnet=target.subnet,
                 )
             )

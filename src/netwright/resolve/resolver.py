@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from netwright.errors import InvalidValue, Problem
 from netwright.firewall.compiler import compile_table
+from netwright.firewall.docker_nft import accepted_mark
 from netwright.firewall.foreign import foreign_rules, obstacles
 from netwright.firewall.intents import BridgeNetwork, Intents, Protection
 from netwright.model.address import family
@@ -16,7 +17,7 @@ from netwright.model.names import SHARED_FILE
 from netwright.model.netns import HOST, NetnsRef
 from netwright.model.route import Route
 from netwright.model.state import Desired, Namespace, State
-from netwright.resolve.docker_network import desired_network
+from netwright.resolve.docker_network import desired_network, needs_forwarding
 from netwright.resolve.docker_range import chosen_ranges
 from netwright.resolve.endpoint import Endpoint, Holder, holders, resolve_endpoints
 from netwright.resolve.external import missing
@@ -75,15 +76,17 @@ def resolve(document: Document, facts: Facts) -> Resolved:
     problems += check_parents(document, networks, links, facts)
     waiting += missing(holding, endpoints, facts)
 
-    intents = _intents(holding, networks, links, published, protection(document, networks, facts, waiting))
-    namespaces = _namespaces(document, holding, networks, endpoints, links, routes, published, intents, problems)
+    forward = facts.observed.forward or ForwardFilter()
+    intents = _intents(holding, networks, links, published, protection(document, networks, facts, waiting), forward)
+    namespaces = _namespaces(
+        document, holding, networks, endpoints, links, routes, published, intents, problems, nftables=facts.docker.nftables
+    )
     policies = Policies(document, Identities(document, endpoints, networks, facts), published, holding, facts)
     try:
         namespaces = policies.in_force(namespaces)
     except InvalidValue as error:
         problems.append(document.problem(("policies",), str(error), error.hint))
     waiting += policies.waiting()
-    forward = facts.observed.forward or ForwardFilter()
     if policies.within_bridges():
         forward = replace(forward, bridge_calls_iptables=frozenset({4, 6}))
     host = namespaces.get(HOST, Namespace(ref=HOST))
@@ -116,7 +119,12 @@ def _through_what_is_up(ref: NetnsRef, routes: set[Route], down: set[LinkKey]) -
 
 
 def _intents(
-    holding: list[Holder], networks: dict[str, Network], links: Links, published: Published, protected: Protection | None
+    holding: list[Holder],
+    networks: dict[str, Network],
+    links: Links,
+    published: Published,
+    protected: Protection | None,
+    forward: ForwardFilter,
 ) -> dict[NetnsRef, Intents]:
     bridges = tuple(
         BridgeNetwork(
@@ -140,6 +148,8 @@ def _intents(
             openings=tuple(published.openings) if holder.netns == HOST else (),
             opened_bridges=tuple(sorted(published.opened_bridges)) if holder.netns == HOST else (),
             protection=protected if holder.netns == HOST else None,
+            shut_here=frozenset({4, 6}) - forward.docker_user,
+            accepted_mark=accepted_mark(forward) if holder.netns == HOST else None,
         )
         for holder in holding
     }
@@ -155,6 +165,8 @@ def _namespaces(
     published: Published,
     intents: dict[NetnsRef, Intents],
     problems: list[Problem],
+    *,
+    nftables: bool,
 ) -> dict[NetnsRef, Namespace]:
     addresses = resolve_addresses(endpoints, networks)
     by_netns = {holder.netns: holder for holder in holding}
@@ -169,6 +181,8 @@ def _namespaces(
         for subnet in network.subnets
         if subnet.gateway
     )
+    if nftables:
+        gateways |= needs_forwarding(networks)
     result = {}
     for ref in refs:
         holder = by_netns.get(ref)

@@ -63,6 +63,13 @@ class Targets:
         # A family in which the two share no network is left out where they share one in the other.
         return [reached for reached in found if reached.via or reached.netns == HOST] or found
 
+    def through(self, address: str) -> str | None:
+        """The host's interface on whose subnet an address is, as the host is now."""
+        ip = ipaddress.ip_address(address)
+        own = [(ipaddress.ip_interface(known.cidr).network, known.dev) for known in self._facts.host.addresses]
+        near = [(subnet.prefixlen, dev) for subnet, dev in own if subnet.version == ip.version and ip in subnet]
+        return max(near)[1] if near else None
+
     def connected(self, netns: NetnsRef, version: int, preferred: str) -> list[tuple[str, str]]:
         """The subnets that a target is on itself, and through which interface: by the file, and a container's as they are.
 
