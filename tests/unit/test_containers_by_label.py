@@ -41,8 +41,42 @@ def test_no_label_at_all_means_nothing_and_is_refused() -> None:
 
 
 def test_the_schema_takes_one_label_or_a_list() -> None:
+    for selector in ({"service": "web", "project": "shop"}, {"project": "shop"}):
+        jsonschema.validate({"version": 1, "name": "shop", "containers": {"web": {"docker": selector}}}, json_schema())
     for label in ("app=web", ["project=shop", "service=web"]):
         jsonschema.validate({"version": 1, "name": "shop", "containers": {"web": {"docker": {"label": label}}}}, json_schema())
+
+
+def selected(selector: str, **labels: dict[str, str]) -> list[str]:
+    text = f"version: 1\nname: shop\ncontainers: {{web: {{docker: {selector}}}}}\n"
+    docker = DockerState(containers={name: Container(name=name, labels=its) for name, its in labels.items()})
+    return [container.name for container in matches("web", parse(text, "shop.yaml").spec.containers["web"], docker)]
+
+
+def compose(project: str, service: str, **more: str) -> dict[str, str]:
+    return {"com.docker.compose.project": project, "com.docker.compose.service": service, **more}
+
+
+def test_a_service_of_compose_is_known_by_its_name_and_its_project() -> None:
+    there = {
+        "one": compose("shop", "web"),
+        "two": compose("blog", "web"),
+        "db": compose("shop", "db", tier="back"),
+        "run": compose("shop", "web", **{"com.docker.compose.oneoff": "True"}),
+    }
+    assert selected("{service: web, project: shop}", **there) == ["one"]
+    assert selected("{service: web}", **there) == ["one", "two"]
+    assert selected("{project: shop}", **there) == ["db", "one", "run"]
+    assert selected("{project: shop, label: tier=back}", **there) == ["db"]
+
+
+def test_a_selector_that_says_nothing_is_refused() -> None:
+    with pytest.raises(SpecError) as caught:
+        selected("{}")
+    assert (
+        str(caught.value) == "shop.yaml:3:20: containers.web.docker: it says nothing of the container\n"
+        "    hint: say label: KEY=VALUE, or service: NAME with project: NAME"
+    )
 
 
 def test_two_entries_for_the_same_labels_are_one_container_twice() -> None:

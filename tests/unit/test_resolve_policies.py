@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import ipaddress
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from netwright.errors import Refused
-from netwright.model.docker import Attachment, Container, DockerNetwork, DockerState, DockerSubnet
+from netwright.model.docker import Attachment, Container, DockerNetwork, DockerState, DockerSubnet, PortBinding
 from netwright.model.firewall import Table
 from netwright.model.netns import HOST, named
 from netwright.model.state import State
@@ -107,6 +108,24 @@ def test_policies_are_in_force_on_the_host_and_where_clients_are_hidden_from_it(
     assert found[HOST].policies.elements["passages4"] == {"10.30.0.2 . 10.30.0.10 . 6 . 80"}
     assert found[named("pub")].policies is not None
     assert "passages4" not in found[named("pub")].policies.elements, "what it publishes itself it judges"
+
+
+def test_a_port_that_docker_publishes_leads_to_its_container_where_dockers_proxy_takes_it() -> None:
+    ports = ((5433, "0.0.0.0"), (5434, "::"), (5434, "10.9.0.1"))  # noqa: S104 - read, not bound
+    bindings = tuple(PortBinding(protocol="tcp", host_ip=ip, host_port=port, container_port=5432) for port, ip in ports)
+    database = replace(box("shop-db-1", "172.17.0.2"), bindings=bindings)
+    found = table(policies("name: a, from: web, to: db, ports: [5433, 53/udp, icmp]", "name: b, from: lan, to: web"), docker(database))
+    assert found.elements["p_a_proxied4"] == found.elements["closed_proxied4"] == {"0.0.0.0/0 . 6 . 5433", "10.9.0.1 . 6 . 5434"}
+    assert found.elements["p_a_proxied6"] == {"::/0 . 6 . 5434"}
+    inbound = found.text.partition("\tchain inbound {\n")[2].partition("\t}\n")[0]
+    flow = "ct reply ip saddr . meta l4proto . ct original proto-dst"
+    asked = "meta l4proto . ct original proto-dst @p_a_ports"
+    assert [line.strip() for line in inbound.splitlines() if "proxied4" in line] == [
+        f"ct original ip saddr @p_a_from4 meta l4proto tcp {flow} @p_a_proxied4 {asked} goto p_a",
+        f"ct original ip saddr @p_a_from4 meta l4proto udp {flow} @p_a_proxied4 {asked} goto p_a",
+        f"meta l4proto tcp {flow} @closed_proxied4 goto closed_off",
+        f"meta l4proto udp {flow} @closed_proxied4 goto closed_off",
+    ]
 
 
 def test_br_netfilter_is_needed_where_members_are_targets() -> None:

@@ -6,6 +6,15 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Proxied:
+    """A port that Docker's proxy listens on. `address`: a prefix, of all addresses or of one."""
+
+    address: str
+    protocol: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Side:
     """One side of a policy, as one namespace sees it.
 
@@ -23,6 +32,9 @@ class Side:
     """This namespace may be meant by an address of its own, too."""
     here: tuple[str, ...] | None = None
     """Then by these; None: by `prefixes`."""
+    by_proxy: bool = False
+    """Ports of this namespace may lead to somebody meant: Docker's proxy takes what comes to a published port untranslated."""
+    proxied: tuple[Proxied, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

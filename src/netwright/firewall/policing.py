@@ -34,6 +34,7 @@ CLOSED, CONFINED = "closed", "confined"
 _LOG_LIMIT = "limit rate 10/second burst 20 packets"
 _FLOW_TYPE = "{addr} . {addr} . inet_proto . inet_service"
 _FLOW = "ct original {ip} saddr . ct reply {ip} saddr . meta l4proto . ct original proto-dst"
+_PROXIED = ("tcp", "udp")
 _EVERYBODY = {4: (DEFAULT4,), 6: (DEFAULT6,)}
 _THROUGH, _INBOUND, _OUTBOUND = "through", "inbound", "outbound"
 
@@ -125,6 +126,8 @@ class _Compiler:
         for sides in self._sides(policy.sources, policy.targets, where, f"p_{policy.name}_"):
             for service in services:
                 yield " ".join([*filter(None, (sides, service)), f"goto p_{policy.name}"])
+        if where == _INBOUND:
+            yield from (f"{match} goto p_{policy.name}" for match in self._proxied(policy))
 
     def _sides(self, sources: Side, targets: Side, where: str, prefix: str) -> Iterator[str]:
         """A match for each IP family, or one for both where no address is asked for; none where nobody can be meant."""
@@ -157,6 +160,23 @@ class _Compiler:
             self._addresses(f"{name}{of_family}", prefixes, of_family)
         return f"{match} @{name}{{family}}"
 
+    def _proxied(self, policy: Policy) -> Iterator[str]:
+        source = self._source(policy.sources, _INBOUND, f"p_{policy.name}_")
+        ports = f"meta l4proto . ct original proto-dst @p_{policy.name}_ports"
+        for protocol in _PROXIED if source is not None and policy.targets.by_proxy else ():
+            if policy.services is None or any(one.protocol == protocol for one in policy.services):
+                for of_family, match in self._to_proxy(policy.targets, protocol, f"p_{policy.name}_"):
+                    parts = ((source or "").format(ip=IP[of_family], family=of_family), match, "" if policy.services is None else ports)
+                    yield " ".join(filter(None, parts))
+
+    def _to_proxy(self, side: Side, protocol: str, prefix: str) -> Iterator[tuple[int, str]]:
+        for of_family in (4, 6):
+            name = f"{prefix}proxied{of_family}"
+            elements = [f"{one.address} . {one.protocol} . {one.port}" for one in side.proxied if family(one.address) == of_family]
+            self._set(name, f"{ADDR[of_family]} . inet_proto . inet_service", dict.fromkeys(elements))
+            flow = f"ct reply {IP[of_family]} saddr . meta l4proto . ct original proto-dst"
+            yield of_family, f"meta l4proto {protocol} {flow} @{name}"
+
     def _services(self, policy: Policy) -> Iterator[str]:
         if policy.services is None:
             yield ""
@@ -172,6 +192,8 @@ class _Compiler:
     def _closings(self, where: str) -> Iterator[str]:
         anyone = Side(anyone=True)
         yield from (f"{match} goto {CLOSED}_off".lstrip() for match in self._sides(anyone, self.policing.closed, where, f"{CLOSED}_"))
+        for protocol in _PROXIED if where == _INBOUND and self.policing.closed.by_proxy else ():
+            yield from (f"{match} goto {CLOSED}_off" for _, match in self._to_proxy(self.policing.closed, protocol, f"{CLOSED}_"))
         source = self._source(self.policing.confined, where, f"{CONFINED}_")
         # Who is here is inside.
         for of_family in (4, 6) if source is not None and where != _INBOUND else ():

@@ -17,7 +17,8 @@ from netwright.model.netns import HOST, NetnsRef
 from netwright.model.notice import Kind, Notice
 from netwright.model.state import Namespace
 from netwright.spec.load import parse
-from netwright.spec.schema import LabelSelector, Spec
+from netwright.spec.schema import Spec
+from netwright.spec.schema_containers import LabelSelector
 
 ROUTE_PROTOCOL = 78
 """The number of routes and rules of ours."""

@@ -17,14 +17,8 @@ from netwright.resolve.facts import Facts, matches
 from netwright.resolve.network import Network as ResolvedNetwork
 from netwright.resolve.network import resolve_networks
 from netwright.spec.document import Document
-from netwright.spec.schema import (
-    ContainerNetworkSpec,
-    ContainerSpec,
-    InterfaceSpec,
-    LabelSelector,
-    NamespaceSpec,
-    RouteSpec,
-)
+from netwright.spec.schema import ContainerNetworkSpec, ContainerSpec, InterfaceSpec, NamespaceSpec, RouteSpec
+from netwright.spec.schema_containers import LabelSelector
 from netwright.spec.values import Target
 
 DEFAULTS = frozenset({"default", DEFAULT4, DEFAULT6})

@@ -10,7 +10,8 @@ from netwright.model.loan import ConnectionLoan, Loan, NicLoan, SysctlLoan, nic_
 from netwright.model.netns import HOST, NetnsRef
 from netwright.model.netns import container as container_ref
 from netwright.model.state import Namespace, State
-from netwright.spec.schema import ContainerSpec, LabelSelector
+from netwright.spec.schema import ContainerSpec
+from netwright.spec.schema_containers import LabelSelector
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

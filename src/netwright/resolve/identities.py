@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from netwright.model.address import ip_of, parse_prefix
+from netwright.firewall.policies import Proxied
+from netwright.model.address import DEFAULT4, DEFAULT6, ip_of, parse_prefix
 from netwright.model.docker import Container
 from netwright.model.netns import HOST, NetnsRef, named
 from netwright.resolve.endpoint import Endpoint
@@ -54,6 +55,15 @@ class Identities:
     def containers(self, name: str) -> tuple[Container, ...]:
         """Those that an entry of `containers:` means, running or not."""
         return matches(name, self._document.spec.containers[name], self._facts.docker)
+
+    def proxied(self, peers: Iterable[Peer]) -> Iterator[Proxied]:
+        """The ports that Docker publishes for containers among `peers`, as its proxy listens on them."""
+        names = [peer.name for peer in peers if peer.name in self._document.spec.containers]
+        for name in names:
+            for one in self.containers(name or "") if name else ():
+                for binding in one.bindings:
+                    address = {"": DEFAULT4, "0.0.0.0": DEFAULT4, "::": DEFAULT6}.get(binding.host_ip)  # noqa: S104 - read, not bound
+                    yield Proxied(address=address or parse_prefix(binding.host_ip), protocol=binding.protocol, port=binding.host_port)
 
     def subnets(self) -> Iterator[str]:
         """Of the file's networks."""

@@ -142,6 +142,8 @@ class Policies:
             prefixes=self._prefixes(others),
             addressed_here=bool(here),
             here=self._prefixes(here) if len(here) < len(others) else None,
+            by_proxy=site == HOST and any(peer.name in self.document.spec.containers for peer in others),
+            proxied=tuple(self.identities.proxied(others)) if site == HOST else (),
         )
 
     def _prefixes(self, peers: Iterable[Peer]) -> tuple[str, ...]:

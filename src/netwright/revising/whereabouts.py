@@ -12,7 +12,8 @@ from netwright.model.names import short_hash
 from netwright.resolve.facts import matches
 from netwright.revising.request import Port
 from netwright.spec.document import Document, Path
-from netwright.spec.schema import ContainerSpec, LabelSelector
+from netwright.spec.schema import ContainerSpec
+from netwright.spec.schema_containers import LabelSelector
 from netwright.spec.values import Ports
 
 OWN_STACK = "published"

@@ -20,7 +20,8 @@ from netwright.model.names import port_name
 from netwright.sandbox.outside import AT_ONCE, OutsideNic, outside_name
 from netwright.spec.document import Document, Path
 from netwright.spec.load import parse
-from netwright.spec.schema import ContainerSpec, InterfaceSpec, LabelSelector, NamespaceSpec, NicSelector
+from netwright.spec.schema import ContainerSpec, InterfaceSpec, NamespaceSpec, NicSelector
+from netwright.spec.schema_containers import LabelSelector
 from netwright.spec.schema_networks import NetworkSpec
 
 DEFAULT_NETWORK = "bridge"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from netwright.model.names import bridge_name, port_name, shim_name
 from netwright.spec.findings import Findings
 from netwright.spec.places import Path, path_text
-from netwright.spec.schema import LabelSelector
+from netwright.spec.schema_containers import LabelSelector
 from netwright.spec.suggest import did_you_mean
 from netwright.spec.topology import Site, Topology
 

@@ -24,6 +24,7 @@ def json_schema() -> dict[str, Any]:
     parts["InterfaceSpec"]["oneOf"] = [*(_has(origin) for origin in _ORIGINS), external | nowhere]
     parts["InterfaceSpec"]["not"] = {"allOf": [external, {"anyOf": [_has("nic"), _true("default_route")]}]}
     parts["InterfaceSpec"]["dependentSchemas"] = {key: _has("network") for key in ("address", "port")}
+    parts["LabelSelector"]["anyOf"] = [_has(key) for key in ("label", "service", "project")]
     parts["PolicySpec"]["anyOf"] = [_has("from"), _has("to")]
     parts["NicSelector"]["oneOf"] = [_has("mac"), _has("pci")]
     long_form = parts["ContainerPublishSpec"]

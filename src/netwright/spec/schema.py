@@ -7,10 +7,9 @@ here; what two values can be wrong about together is in `spec.checks`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Discriminator, Field, Tag, field_validator, model_validator
+from pydantic import BaseModel, Discriminator, Field, Tag, model_validator
 
 from netwright.errors import InvalidValue
 from netwright.spec.fields import (
@@ -19,7 +18,6 @@ from netwright.spec.fields import (
     DomainField,
     IfNameField,
     IpField,
-    LabelField,
     ListenField,
     MacField,
     MtuField,
@@ -37,6 +35,7 @@ from netwright.spec.fields import (
     VersionField,
 )
 from netwright.spec.part import Part
+from netwright.spec.schema_containers import LabelSelector
 from netwright.spec.schema_networks import NetworkSpec
 from netwright.spec.schema_policies import PolicySpec
 from netwright.spec.values import parse_short_publish
@@ -203,34 +202,14 @@ class ContainerNetworkSpec(Part):
     )
 
 
-class LabelSelector(Part):
-    """Every container with this label (of a list: with all of them), now and later."""
-
-    label: Annotated[list[LabelField], OneOrList()] = Field(description="KEY=VALUE, or KEY for any value; a list: all of them")
-
-    @field_validator("label")
-    @classmethod
-    def _some(cls, label: list[str]) -> list[str]:
-        if not label:
-            raise InvalidValue("an empty list means no container", hint="write KEY=VALUE, or KEY for any value")
-        return label
-
-    def __str__(self) -> str:
-        return f"label{'s' * (len(self.label) > 1)} {', '.join(self.label)}"
-
-    def matches(self, labels: Mapping[str, str]) -> bool:
-        """Whether a container with these labels is meant."""
-        wanted = (label.partition("=") for label in self.label)
-        return all(key in labels and (not equals or labels[key] == value) for key, equals, value in wanted)
-
-
 class ContainerSpec(Part):
     """A container that somebody else starts. One that is not there yet is no error: what depends on it waits."""
 
     later = frozenset({"sysctls"})
 
     docker: Annotated[Annotated[DockerNameField, Tag("text")] | Annotated[LabelSelector, Tag("mapping")], _TEXT_OR_MAPPING] | None = Field(
-        None, description="its name or id in Docker, or {label: KEY=VALUE}; absent: its key here"
+        None,
+        description="its name or id in Docker, {label: KEY=VALUE}, or {service: NAME, project: NAME} as Compose calls them; absent: its key here",
     )
     networks: dict[NameField, ContainerNetworkSpec | None] = Field({}, description="Docker networks it is to be on: connected if it is not")
     interfaces: dict[IfNameField, InterfaceSpec] = Field({}, description="interfaces that Docker cannot give it, put in by Netwright")
