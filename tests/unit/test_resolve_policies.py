@@ -111,7 +111,7 @@ def test_policies_are_in_force_on_the_host_and_where_clients_are_hidden_from_it(
 
 
 def test_a_port_that_docker_publishes_leads_to_its_container_where_dockers_proxy_takes_it() -> None:
-    ports = ((5433, "0.0.0.0"), (5434, "::"), (5434, "10.9.0.1"))  # noqa: S104 - read, not bound
+    ports = ((5433, "0.0.0.0"), (5434, "::"), (5434, "10.9.0.1"))
     bindings = tuple(PortBinding(protocol="tcp", host_ip=ip, host_port=port, container_port=5432) for port, ip in ports)
     database = replace(box("shop-db-1", "172.17.0.2"), bindings=bindings)
     found = table(policies("name: a, from: web, to: db, ports: [5433, 53/udp, icmp]", "name: b, from: lan, to: web"), docker(database))
