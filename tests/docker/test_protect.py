@@ -173,3 +173,16 @@ def test_another_stack_opens_what_this_one_closes_and_what_netwright_publishes_i
     assert fetch(outside, "10.0.0.1", 9090, "10.0.7.7") == "refused"
     netwrights.destroy("shop")
     assert fetch(outside, "10.0.0.1", 8080) == "refused"
+
+
+def test_what_a_policy_allows_to_a_container_passes_and_the_rest_stays_closed(
+    engine: DockerHost, outside: str, netwrights: netwright.Engine
+) -> None:
+    engine.web("web", "--publish", "8080:80")
+    engine.web("other", "--publish", "8081:80")
+    allowed = "containers: {web: {}}\npolicies: [{name: office, from: [10.0.0.0/16], to: web, ports: [8080]}]\n"
+    apply(netwrights, PROTECT + allowed)
+    assert [fetch(outside, "10.0.0.1", 8080, source) for source in ("10.0.7.7", "10.1.7.7")] == ["the page", "refused"]
+    assert fetch(outside, "10.0.0.1", 8081) == "refused"
+    apply(netwrights, PROTECT)
+    assert fetch(outside, "10.0.0.1", 8080, "10.0.7.7") == "refused"

@@ -184,6 +184,7 @@ version: 1
 name: guard
 host: {protect: true, publish: [{listen: "10.0.0.1:53/udp", to: "dns:53"}]}
 containers: {web: {publish: [{listen: 8080, from: [10.0.0.0/16, 10.2.0.0/16], to: 80}]}, dns: {}}
+policies: [{name: ops, from: [10.9.0.0/16], to: dns, ports: [50-60/udp]}, {name: no, to: dns, ports: [70], action: deny}]
 """
 
 
@@ -219,12 +220,12 @@ def test_what_protection_closes_and_for_whom_it_is_open_is_listed_port_by_port()
         == """\
   publish on host: 10.0.0.1:53/udp to dns:53
   publish on host: 8080/tcp from 10.0.0.0/16, 10.2.0.0/16 to web:80
-  protected: 3 of the 6 ports that Docker publishes are closed to the outside
+  protected: 2 of the 6 ports that Docker publishes are closed to the outside
     db   [fd00::1]:443/tcp  closed
     db   5432/tcp           closed
     db   10.0.0.1:9999/tcp  open to everybody on 10.0.0.1:9999/tcp (other)
-    dns  10.0.0.1:53/udp    open to everybody on 10.0.0.1:53/udp (guard)
-    dns  10.0.0.2:53/udp    closed
+    dns  10.0.0.1:53/udp    open to everybody on 10.0.0.1:53/udp (guard); open to 10.9.0.0/16 by policy ops (guard)
+    dns  10.0.0.2:53/udp    open to 10.9.0.0/16 by policy ops (guard)
     web  8080/tcp           open to 10.0.0.0/16, 10.2.0.0/16 (guard); open to everybody (shop)
 """
     )
@@ -233,9 +234,12 @@ def test_what_protection_closes_and_for_whom_it_is_open_is_listed_port_by_port()
         {
             "container": "dns",
             "listen": "10.0.0.1:53/udp",
-            "opened": [{"stack": "guard", "listen": "10.0.0.1:53/udp", "from": None}],
+            "opened": [
+                {"stack": "guard", "listen": "10.0.0.1:53/udp", "from": None},
+                {"stack": "guard", "listen": "policy ops", "from": ["10.9.0.0/16"]},
+            ],
         },
-        {"container": "dns", "listen": "10.0.0.2:53/udp", "opened": []},
+        {"container": "dns", "listen": "10.0.0.2:53/udp", "opened": [{"stack": "guard", "listen": "policy ops", "from": ["10.9.0.0/16"]}]},
         {
             "container": "web",
             "listen": "8080/tcp",

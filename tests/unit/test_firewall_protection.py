@@ -47,7 +47,7 @@ def test_without_docker_whatever_is_translated_towards_an_unknown_bridge_is_clos
     meta mark set meta mark & 0xdfffffff
   }
   chain protect_forward {
-    type filter hook forward priority -10; policy accept;
+    type filter hook forward priority -9; policy accept;
     ct direction reply accept
     ct state invalid,related,untracked accept
     meta mark & 0x20000000 != 0 meta mark set meta mark & 0xdfffffff accept
@@ -128,7 +128,7 @@ def test_what_is_known_of_dockers_networks_and_proxies_stands_in_sets() -> None:
     assert (
         text.partition("chain protect_input")[2]
         == """ {
-    type filter hook input priority -10; policy accept;
+    type filter hook input priority -9; policy accept;
     iifname "lo" accept
     ct direction reply accept
     ct state invalid,related,untracked accept

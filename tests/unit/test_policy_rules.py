@@ -107,6 +107,7 @@ WHOLE = """\
 	chain p_office {
 		counter name "p_office"
 		ct state new limit rate 10/second burst 20 packets log prefix "netwright shop office: "
+		meta mark set meta mark | 0x20000000
 		accept
 	}
 	chain closed_off {

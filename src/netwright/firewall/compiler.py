@@ -57,10 +57,10 @@ def compile_table(stack: str, intents: Intents) -> Table | None:
         "input": ("filter hook input priority -1", refusal.received()),
         "close_forward": ("filter hook forward priority -12", closing.unopened()),
         "open_forward": ("filter hook forward priority -11", openings.forwarded()),
-        "protect_forward": ("filter hook forward priority -10", closing.forwarded()),
+        "protect_forward": ("filter hook forward priority -9", closing.forwarded()),
         "close_input": ("filter hook input priority -12", closing.unopened()),
         "open_input": ("filter hook input priority -11", openings.received()),
-        "protect_input": ("filter hook input priority -10", closing.received()),
+        "protect_input": ("filter hook input priority -9", closing.received()),
     }
     bases = [chain_text(name, rules, hook=hook) for name, (hook, rules) in hooks.items() if rules]
     if not bases:

@@ -20,6 +20,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from netwright.firewall.policies import Passage, Policing, Policy, Side
+from netwright.firewall.protection import MARK_OPENED
 from netwright.firewall.sources import prefixes_of
 from netwright.firewall.text import ADDR, IP, chain_text, set_text
 from netwright.model.address import DEFAULT4, DEFAULT6, family, parse_ip, parse_prefix
@@ -80,7 +81,11 @@ class _Compiler:
         if policy.log:
             first = "" if policy.deny else "ct state new "
             rules.append(f'{first}{_LOG_LIMIT} log prefix "netwright {self.stack} {policy.name}: "')
-        return [*rules, "goto refuse" if policy.deny else "accept"]
+        if policy.deny:
+            return [*rules, "goto refuse"]
+        # What is allowed to a container, `host.protect` lets pass.
+        opens = [MARK_OPENED] if self.policing.on_host and policy.targets.addressed else []
+        return [*rules, *opens, "accept"]
 
     def _rules(self, where: str) -> list[str]:
         # An ICMP error belongs to the connection that it tells of; `expected`: a helper has foretold it, as FTP's data.

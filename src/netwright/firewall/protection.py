@@ -2,10 +2,11 @@
 
     chain             hook, priority       does
     close_forward     forward, -12         takes the bit OPENED from every packet's mark      (of a stack that protects)
-    open_forward      forward, -11         gives it to what the file opens                    (of every stack that opens something)
-    protect_forward   forward, -10         refuses what goes to Docker's bridges without it   (of a stack that protects)
+    open_forward      forward, -11         gives it to what the file publishes                (of every stack that opens something)
+                      forward, -10         gives it to what a policy allows to a container    (netwright.firewall.policing)
+    protect_forward   forward, -9          refuses what goes to Docker's bridges without it   (of a stack that protects)
 
-and the same three in the input hook, for ports on which docker-proxy listens: it takes what no rule of Docker's translates, such
+and the same in the input hook, for ports on which docker-proxy listens: it takes what no rule of Docker's translates, such
 as IPv6 for a container that has IPv4 only. The bit travels between tables of several stacks, since a verdict does not: an accept in
 one table keeps no other from refusing. It is given anew to each packet, so a port that is opened no more is closed to living
 connections too, and it is gone when the packet leaves `protect_forward`.
@@ -30,6 +31,8 @@ from netwright.model.names import parse_ifname
 
 OPENED = 0x20000000
 """The bit of a packet's mark that says: a stack opens this."""
+
+MARK_OPENED = f"meta mark set meta mark | {OPENED:#x}"
 
 SELDOM_DOCKERS = ("virbr*", "lxdbr*", "incusbr*", "lxcbr*", "podman*")
 """Bridges that libvirt, LXD, Incus, LXC and Podman name so: also those that are not there yet."""
@@ -74,14 +77,13 @@ class Openings:
             allowed = prefixes_of(opening.sources, of_family)
             if allowed == ():
                 continue
-            mark = f"meta mark set meta mark | {OPENED:#x}"
             if allowed is None:
                 name = "opened_to_everybody"
-                self._chains[name] = mark
+                self._chains[name] = MARK_OPENED
             else:
                 from_set = self.sources.name(of_family, allowed)
                 name = f"opened_{from_set}"
-                self._chains[name] = f"{IP[of_family]} saddr @{from_set} {mark}"
+                self._chains[name] = f"{IP[of_family]} saddr @{from_set} {MARK_OPENED}"
             class_, where = _class(opening)
             elements = self._maps.setdefault((class_, of_family), {})
             for port in expand(opening.ports):
@@ -104,7 +106,7 @@ class Openings:
     def forwarded(self) -> list[str]:
         """Rules of the forward hook."""
         translated = "ct direction original ct status dnat"
-        rules = [f"oifname @opened_bridges {translated} meta mark set meta mark | {OPENED:#x}"] if self.bridges else []
+        rules = [f"oifname @opened_bridges {translated} {MARK_OPENED}"] if self.bridges else []
         for class_, of_family in self._present():
             used = {key.split(" . ")[-2] for key in self._maps[class_, of_family]}
             # nft takes `ct original proto-dst` into a key only where it knows the protocol.

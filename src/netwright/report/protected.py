@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from netwright.errors import SpecError
 from netwright.model.address import family
-from netwright.model.docker import DockerState, PortBinding
+from netwright.model.docker import Container, DockerState, PortBinding
 
 if TYPE_CHECKING:
     from netwright.spec.schema import Spec
@@ -19,10 +19,11 @@ _ANY = ("0.0.0.0", "::")  # noqa: S104 - read, not bound
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opened:
-    """For whom a port is open: what a stack publishes says so."""
+    """For whom a port is open: what a stack publishes says so, or a policy of its."""
 
     stack: str
     listen: str
+    """Of a policy: `policy NAME`."""
     sources: tuple[str, ...] | None
     """None: everybody."""
 
@@ -53,9 +54,10 @@ def protected_ports(specs: Iterable[Spec], docker: DockerState) -> tuple[Protect
             if binding.host_ip == "::1" or binding.host_ip.startswith("127."):
                 continue
             listen = _listen(binding)
-            matching = tuple(Opened(stack=name, listen=str(at), sources=sources) for name, at, sources in opened if _opens(at, binding))
+            matching = [Opened(stack=name, listen=str(at), sources=sources) for name, at, sources in opened if _opens(at, binding)]
+            matching += [allowed for spec in specs for allowed in _allowed(spec, container, binding, docker)]
             earlier = found.get(key := (container.name, binding.host_port, binding.protocol, listen))
-            both = matching if earlier is None else (*earlier.opened, *matching)
+            both = [*(earlier.opened if earlier else ()), *matching]
             found[key] = ProtectedPort(container=container.name, listen=listen, opened=tuple(dict.fromkeys(both)))
     return tuple(found[key] for key in sorted(found))
 
@@ -80,6 +82,22 @@ def _listens(spec: Spec) -> Iterable[tuple[Listen, tuple[str, ...] | None]]:
     for container in spec.containers.values():
         for own in container.publish if container is not None else ():
             yield own.listen, None if own.from_ is None else tuple(own.from_)
+
+
+def _allowed(spec: Spec, container: Container, binding: PortBinding, docker: DockerState) -> Iterable[Opened]:
+    from netwright.resolve.facts import matches
+
+    named = {key for key, own in spec.containers.items() if container in matches(key, own, docker)}
+    for policy in spec.policies:
+        services = policy.ports
+        if policy.action != "allow" or not any(peer.name in named for peer in policy.to or ()):
+            continue
+        if services is None or any(
+            one.protocol == binding.protocol and one.ports is not None and one.ports.first <= binding.host_port <= one.ports.last
+            for one in services
+        ):
+            sources = None if policy.from_ is None else tuple(map(str, policy.from_))
+            yield Opened(stack=spec.name, listen=f"policy {policy.name}", sources=sources)
 
 
 def _opens(listen: Listen, binding: PortBinding) -> bool:

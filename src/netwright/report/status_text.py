@@ -88,7 +88,7 @@ def _protected(ports: Sequence[ProtectedPort], style: Style) -> Iterator[str]:
     for port in ports:
         words = "; ".join(
             f"open to {'everybody' if one.sources is None else ', '.join(one.sources)}"
-            + (f" on {one.listen}" if ":" in one.listen else "")
+            + (f" on {one.listen}" if ":" in one.listen else f" by {one.listen}" if one.listen.startswith("policy ") else "")
             + f" ({one.stack})"
             for one in port.opened
         )
