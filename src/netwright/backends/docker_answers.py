@@ -67,6 +67,7 @@ def container(summary: Answer, inspected: Answer | None, names: Mapping[str, str
         for key, endpoint in endpoints.items()
         if (name := names.get((endpoint or {}).get("NetworkID") or key, key)) and not (pid and _is_left_over(endpoint or {}))
     }
+    mode = (summary.get("HostConfig") or {}).get("NetworkMode") or ""
     return Container(
         name=container_name(summary),
         id=summary["Id"],
@@ -74,7 +75,8 @@ def container(summary: Answer, inspected: Answer | None, names: Mapping[str, str
         attachments=attachments,
         bindings=tuple(sorted({_binding(port) for port in summary.get("Ports") or () if port.get("PublicPort")}, key=str)),
         labels=dict(summary.get("Labels") or {}),
-        host_network=(summary.get("HostConfig") or {}).get("NetworkMode") == "host",
+        host_network=mode == "host",
+        shares=mode.removeprefix("container:") if mode.startswith("container:") else None,
     )
 
 

@@ -88,6 +88,8 @@ class Container:
     bindings: tuple[PortBinding, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
     host_network: bool = False
+    shares: str | None = None
+    """The id of the container whose network namespace it uses; None: its own, or the host's."""
 
     @property
     def running(self) -> bool:

@@ -17,7 +17,7 @@ from netwright.resolve.facts import Facts, matches
 from netwright.resolve.network import Network as ResolvedNetwork
 from netwright.resolve.network import resolve_networks
 from netwright.spec.document import Document
-from netwright.spec.schema import ContainerNetworkSpec, ContainerSpec, InterfaceSpec, NamespaceSpec, RouteSpec
+from netwright.spec.schema import ContainerNetworkSpec, ContainerSpec, InterfaceSpec, NamespaceSpec, PeerSpec, RouteSpec
 from netwright.spec.schema_containers import LabelSelector
 from netwright.spec.values import Target
 
@@ -124,7 +124,7 @@ class _Reader:
         nic = (
             spec.nic if isinstance(spec.nic, str) or spec.nic is None else f"mac {spec.nic.mac}" if spec.nic.mac else f"pci {spec.nic.pci}"
         )
-        peer = (self._namespace_key(spec.peer.namespace), spec.peer.interface) if spec.peer else None
+        peer = (self._place_key(spec.peer), spec.peer.interface) if spec.peer else None
         return Interface(
             name=name,
             addresses=(*spec.addresses, *self._on_network(ref, name, spec)),
@@ -184,6 +184,13 @@ class _Reader:
         if name in self.spec.containers:
             return self.containers(name, self.spec.containers[name] or ContainerSpec())[0].key
         return self._namespace_key(name) if name == "host" or name in self.spec.namespaces else None
+
+    def _place_key(self, peer: PeerSpec) -> str:
+        if peer.container is None:
+            return self._namespace_key(peer.place)
+        spec = self.spec.containers.get(peer.container)
+        wanted = spec.docker if spec is not None and isinstance(spec.docker, str) else peer.container
+        return container_ref(wanted).key
 
     def _namespace_key(self, name: str) -> str:
         return HOST.key if name == "host" else named(name).key

@@ -12,6 +12,7 @@ from netwright.model.names import shim_name
 from netwright.model.netns import HOST, NetnsRef, container, named
 from netwright.resolve.facts import Facts, matches, netns_of
 from netwright.resolve.network import Network, Subnet
+from netwright.resolve.shared import borrowed_network
 from netwright.spec.document import Document, Path, path_text
 from netwright.spec.schema import ContainerSpec, InterfaceSpec, NamespaceSpec, RouteSpec
 
@@ -61,7 +62,7 @@ class Endpoint:
         return next((ip_of(a) for a in self.addresses if family(a) == version), None)
 
 
-def holders(document: Document, facts: Facts, waiting: list[str]) -> list[Holder]:
+def holders(document: Document, facts: Facts, problems: list[Problem], waiting: list[str]) -> list[Holder]:
     """All of them, in the file's order: namespaces, the host, containers that run."""
     found = []
     for name, maybe in document.spec.namespaces.items():
@@ -83,6 +84,10 @@ def holders(document: Document, facts: Facts, waiting: list[str]) -> list[Holder
         if not running:
             why = "" if facts.docker.reachable else f": {facts.docker.why}"
             waiting.append(f"containers.{key}: its interfaces wait for the container to run{why}")
+        for one in running:
+            if (whose := borrowed_network(one, facts.docker)) is not None:
+                words = f"{one.name} has no network of its own, to put interfaces or routes into: it uses {whose}"
+                problems.append(document.problem(("containers", key), words, "start it with a network of its own, or say it of that one"))
         found.extend(
             Holder(
                 name=one.name,
@@ -94,6 +99,7 @@ def holders(document: Document, facts: Facts, waiting: list[str]) -> list[Holder
                 spec=None,
             )
             for one in running
+            if borrowed_network(one, facts.docker) is None
         )
     return found
 

@@ -13,11 +13,12 @@ from netwright.kinds.macvlan import Macvlan
 from netwright.kinds.veth import Veth
 from netwright.model.link import Link, LinkKey
 from netwright.model.names import OWNER_PREFIX, port_name
-from netwright.model.netns import HOST, NetnsRef, named
+from netwright.model.netns import HOST, NetnsRef
 from netwright.resolve.endpoint import Endpoint, Holder
 from netwright.resolve.facts import Facts
 from netwright.resolve.network import Network, Wire
 from netwright.resolve.nic import resolve_nic
+from netwright.resolve.peers import PeerEnds
 from netwright.spec.document import Document
 
 Links = dict[NetnsRef, dict[str, Link]]
@@ -30,8 +31,10 @@ def resolve_links(
     endpoints: Iterable[Endpoint],
     facts: Facts,
     problems: list[Problem],
+    waiting: list[str],
 ) -> Links:
     """Every link of the stack by namespace and name."""
+    ends = PeerEnds(document, facts, problems, waiting)
     mark = OWNER_PREFIX + document.spec.name
     links: Links = {}
     for holder in holding:
@@ -50,7 +53,8 @@ def resolve_links(
         elif endpoint.network is not None:
             _plug_in(endpoint, endpoint.network, mark, document.spec.name, links)
         elif endpoint.spec.peer is not None:
-            _pair(endpoint, mark, links)
+            if (other := ends.other(endpoint)) is not None:
+                _pair(endpoint, other, mark, links)
         elif (nic := resolve_nic(document, endpoint, facts, problems)) is not None:
             links[endpoint.netns][nic.name] = nic
     return links
@@ -93,10 +97,9 @@ def _on_wire(endpoint: Endpoint, network: Network, wire: Wire, mark: str, facts:
     return Macvlan(name=endpoint.interface, alias=mark, up=spec.up, mtu=mtu, mac=spec.mac, lower=lower, mode=wire.mode)
 
 
-def _pair(endpoint: Endpoint, mark: str, links: Links) -> None:
+def _pair(endpoint: Endpoint, other: NetnsRef, mark: str, links: Links) -> None:
     spec = endpoint.spec
     assert spec.peer is not None
-    other = HOST if spec.peer.namespace == "host" else named(spec.peer.namespace)
     mine = LinkKey(endpoint.netns, endpoint.interface)
     near = Veth(name=endpoint.interface, alias=mark, up=spec.up, mtu=spec.mtu, mac=spec.mac, peer=LinkKey(other, spec.peer.interface))
     links[endpoint.netns][endpoint.interface] = near

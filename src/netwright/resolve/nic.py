@@ -79,7 +79,7 @@ def whereabouts(loan: NicLoan, stack: str, facts: Facts) -> LinkKey | None:
         rivals = [x for x in facts.nic_loans if (x.netns, x.new_name) == (loan.netns, loan.new_name) and x.name != loan.name]
         # Of two that were lent to one place the first may have gone home already.
         if not rivals or _is_the_one_in(there.seen, loan, link) or all(_is_at_home(x, facts) for x in rivals):
-            return LinkKey(loan.netns, loan.new_name)
+            return LinkKey(there.ref, loan.new_name)
     for name, link in facts.host.links.items():
         if link.borrower == stack and _is_the_one(facts, name, link, loan):
             return LinkKey(HOST, name)
@@ -93,7 +93,7 @@ def whereabouts(loan: NicLoan, stack: str, facts: Facts) -> LinkKey | None:
     if at_home is not None and _is_the_one(facts, loan.name, at_home, loan):
         return LinkKey(HOST, loan.name)
     if there is not None and (link := there.links.get(loan.new_name)) is not None and _is_the_one_in(there.seen, loan, link):
-        return LinkKey(loan.netns, loan.new_name)
+        return LinkKey(there.ref, loan.new_name)
     return None
 
 

@@ -25,6 +25,7 @@ from netwright.resolve.facts import Facts, matches
 from netwright.resolve.host_access import shim_routes
 from netwright.resolve.host_check import overlaps
 from netwright.resolve.identities import Identities
+from netwright.resolve.inside import at_odds
 from netwright.resolve.kept_address import range_choices, unkept
 from netwright.resolve.links import Links, resolve_links
 from netwright.resolve.names import hosts_file, resolv_conf
@@ -53,9 +54,9 @@ def resolve(document: Document, facts: Facts) -> Resolved:
     problems: list[Problem] = []
     waiting: list[str] = []
     networks = resolve_networks(document, facts, problems)
-    holding = holders(document, facts, waiting)
+    holding = holders(document, facts, problems, waiting)
     endpoints, leases = resolve_endpoints(document, holding, networks, facts, problems, waiting)
-    links = resolve_links(document, holding, networks, endpoints, facts, problems)
+    links = resolve_links(document, holding, networks, endpoints, facts, problems, waiting)
     routes = resolve_routes(holding, endpoints)
     if shimmed := shim_routes(networks, endpoints, document.spec.containers, facts):
         routes[HOST] = routes.get(HOST, set()) | shimmed
@@ -74,6 +75,8 @@ def resolve(document: Document, facts: Facts) -> Resolved:
     wrong, overlapping = overlaps(document, networks, facts)
     problems += wrong
     problems += check_parents(document, networks, links, facts)
+    odd, inside = at_odds(document, endpoints, facts)
+    problems += odd
     waiting += missing(holding, endpoints, facts)
 
     forward = facts.observed.forward or ForwardFilter()
@@ -102,6 +105,7 @@ def resolve(document: Document, facts: Facts) -> Resolved:
         waiting=tuple(dict.fromkeys(waiting)),
         warnings=(
             *overlapping,
+            *inside,
             *unkept(document, networks, facts),
             *sleeping_parents(networks, endpoints, links, facts),
             *policies.warnings(),

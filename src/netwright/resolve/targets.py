@@ -12,6 +12,7 @@ from netwright.model.netns import HOST, NetnsKind, NetnsRef, named
 from netwright.resolve.endpoint import Endpoint
 from netwright.resolve.facts import Facts, matches, netns_of
 from netwright.resolve.network import Network
+from netwright.resolve.shared import borrowed_network
 from netwright.spec.document import Document, Path, path_text
 from netwright.spec.values import Target
 
@@ -129,6 +130,11 @@ class Targets:
             self._problems.append(
                 self._document.problem(path, f"{key} is {len(running)} containers ({names}); a port goes to one", "name one of them")
             )
+            return []
+        if (whose := borrowed_network(running[0], self._facts.docker)) is not None:
+            words = f"{running[0].name} has no network of its own: it uses {whose}"
+            hint = "its ports are open there already" if running[0].host_network else "publish to that one"
+            self._problems.append(self._document.problem(path, words, hint))
             return []
         found = [r for version in (4, 6) if (r := self._container_address(netns, key, running[0], version)) is not None]
         if not found:

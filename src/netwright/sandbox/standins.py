@@ -170,6 +170,7 @@ def _namespace(path: tuple[str, ...], spec: NamespaceSpec | None, work: _Work) -
         route.pop("external", None)
     for name, interface in (spec.interfaces if spec else {}).items():
         own = namespace["interfaces"][name]
+        _stand_peer_in(own)
         if own.pop("external", False) and not (interface.network or interface.peer):
             # Whatever it is there: here it is a NIC, and may have to be called otherwise while it is on the host.
             own["nic"] = name if path == ("host",) else port_name(work.document.spec.name, path[-1], name)
@@ -189,6 +190,7 @@ def _container(key: str, spec: ContainerSpec, networks: dict[str, Any], work: _W
     dumped = _dump(spec)
     for name, interface in spec.interfaces.items():
         _stand_nic_in(("containers", key), name, interface, dumped["interfaces"][name], work)
+        _stand_peer_in(dumped["interfaces"][name])
     namespace = {"interfaces": interfaces | dumped.get("interfaces", {})}
     if spec.routes:
         namespace["routes"] = dumped["routes"]
@@ -214,6 +216,12 @@ def _networks_used(key: str, spec: ContainerSpec, networks: dict[str, Any], work
         work.notes.append(f"containers.{key}: no network is stated; here it is on one that plays Docker's own, {DEFAULT_NETWORK}")
         reached = [DEFAULT_NETWORK]
     yield from dict.fromkeys(reached)
+
+
+def _stand_peer_in(interface: dict[str, Any]) -> None:
+    peer = interface.get("peer", {})
+    if "container" in peer:
+        peer["namespace"] = peer.pop("container")
 
 
 def _stand_nic_in(path: Path, name: str, spec: InterfaceSpec, interface: dict[str, Any], work: _Work) -> None:

@@ -15,7 +15,7 @@ def check_external(topology: Topology, findings: Findings) -> None:
             path = site.interface_path(name)
             if interface.external and why:
                 findings.add((*path, "external"), why, hint, on=((*site.path, "external"),))
-            other = topology.site(interface.peer.namespace) if interface.peer else None
+            other = topology.site(interface.peer.place) if interface.peer else None
             if interface.peer is None or other is None:
                 continue
             there = other.interface_path(interface.peer.interface)

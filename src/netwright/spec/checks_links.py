@@ -18,7 +18,7 @@ def _peers(topology: Topology, findings: Findings) -> None:
     claimed: dict[tuple[str, str], Path] = {}
     for site, name, interface in topology.interfaces():
         peer = interface.peer
-        other = topology.site(peer.namespace) if peer else None
+        other = topology.site(peer.place) if peer else None
         if peer is None or other is None:
             continue
         path = (*site.interface_path(name), "peer")
@@ -29,11 +29,12 @@ def _peers(topology: Topology, findings: Findings) -> None:
         if peer.interface == "lo":
             findings.add((*path, "interface"), "lo is the loopback interface, and has no peer")
             continue
-        if other.container is not None:
+        if (other.container is not None) != (peer.container is not None):
+            kind = "container" if other.container is not None else "namespace"
             findings.add(
-                (*path, "namespace"),
-                f"{peer.namespace} is a container; a veth to one is written at the container",
-                f"write it under containers.{peer.namespace}.interfaces, with peer: {{namespace: {site.name}, interface: {name}}}",
+                (*path, "container" if peer.container is not None else "namespace"),
+                f"{peer.place} is a {kind}",
+                f"write {kind}: {peer.place}",
                 on=(other.path,),
             )
             continue
@@ -41,7 +42,7 @@ def _peers(topology: Topology, findings: Findings) -> None:
         if described is not None:
             _described(site, name, path, other, peer.interface, described, findings)
             continue
-        first = claimed.setdefault((peer.namespace, peer.interface), path)
+        first = claimed.setdefault((peer.place, peer.interface), path)
         if first != path:
             findings.add(
                 path, f"{path_text(there)} is the peer of {path_text(first[:-1])} already{findings.where(first)}", on=(first, there)
@@ -54,11 +55,11 @@ def _described(site: Site, name: str, path: Path, other: Site, peer: str, descri
     if back is None:
         what = f"on the network {described.network}" if described.network is not None else "a NIC" if described.nic else "without a peer"
         findings.add(path, f"{path_text(there)} is {what}{findings.where(there)}, so it cannot be this one's peer", on=(there,))
-    elif (back.namespace, back.interface) != (site.name, name):
+    elif (back.place, back.interface) != (site.name, name):
         findings.add(
             path,
-            f"{path_text(there)} says that its peer is {back.interface} of {back.namespace}{findings.where((*there, 'peer'))}, not this one",
-            f"say there peer: {{namespace: {site.name}, interface: {name}}}, or nothing",
+            f"{path_text(there)} says that its peer is {back.interface} of {back.place}{findings.where((*there, 'peer'))}, not this one",
+            f"say there peer: {{{'namespace' if site.container is None else 'container'}: {site.name}, interface: {name}}}, or nothing",
             on=(there,),
         )
 

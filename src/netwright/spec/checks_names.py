@@ -44,11 +44,11 @@ def _references(site: Site, topology: Topology, findings: Findings) -> None:
         path = site.interface_path(name)
         if interface.network is not None and interface.network not in topology.nets:
             _no_network((*path, "network"), interface.network, list(topology.nets), findings)
-        if interface.peer is not None and topology.site(interface.peer.namespace) is None:
-            other = interface.peer.namespace
+        if interface.peer is not None and topology.site(interface.peer.place) is None:
+            other, kind = interface.peer.place, "namespace" if interface.peer.container is None else "container"
             findings.add(
-                (*path, "peer", "namespace"),
-                f"there is no namespace {other} in this file",
+                (*path, "peer", kind),
+                f"there is no {kind} {other} in this file",
                 did_you_mean(other, topology.site_names(), "namespaces and containers"),
                 on=(("namespaces", other), ("containers", other)),
             )

@@ -65,8 +65,21 @@ class NicSelector(Part):
 class PeerSpec(Part):
     """The other end of a veth without a bridge. It may be described there too, and must then point back."""
 
-    namespace: NameField = Field(description="a namespace or a container of this file, or host")
+    namespace: NameField | None = Field(None, description="a namespace of this file, or host")
+    container: NameField | None = Field(None, description="a container of this file, instead of a namespace")
     interface: IfNameField = Field(description="the interface's name there")
+
+    @model_validator(mode="after")
+    def _one_place(self) -> PeerSpec:
+        if (self.namespace is None) == (self.container is None):
+            said = "namespace: and container: exclude each other" if self.namespace else "namespace: or container: is missing"
+            raise InvalidValue(f"{said}: a veth has one other end")
+        return self
+
+    @property
+    def place(self) -> str:
+        """The namespace's, the container's or the host's name in the file: no two of them have one."""
+        return self.namespace or self.container or ""
 
 
 class InterfaceSpec(Part):

@@ -101,7 +101,7 @@ class Topology:
         }
         for site, name, interface in self.interfaces():
             peer = interface.peer
-            other = self.site(peer.namespace) if peer else None
+            other = self.site(peer.place) if peer else None
             if peer and other and peer.interface not in other.interfaces:
                 other.incoming.setdefault(peer.interface, site.interface_path(name))
 
