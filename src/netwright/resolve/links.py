@@ -12,8 +12,8 @@ from netwright.kinds.loopback import Loopback
 from netwright.kinds.macvlan import Macvlan
 from netwright.kinds.veth import Veth
 from netwright.model.link import Link, LinkKey
-from netwright.model.names import OWNER_PREFIX, port_name
-from netwright.model.netns import HOST, NetnsRef
+from netwright.model.names import OWNER_PREFIX, port_name, short_hash
+from netwright.model.netns import HOST, NetnsKind, NetnsRef
 from netwright.resolve.endpoint import Endpoint, Holder
 from netwright.resolve.facts import Facts
 from netwright.resolve.network import Network, Wire
@@ -49,7 +49,9 @@ def resolve_links(
         if endpoint.spec.external:
             continue
         if endpoint.network is not None and endpoint.network.wire is not None:
-            links[endpoint.netns][endpoint.interface] = _on_wire(endpoint, endpoint.network, endpoint.network.wire, mark, facts)
+            links[endpoint.netns][endpoint.interface] = _on_wire(
+                endpoint, endpoint.network, endpoint.network.wire, mark, document.spec.name, facts
+            )
         elif endpoint.network is not None:
             _plug_in(endpoint, endpoint.network, mark, document.spec.name, links)
         elif endpoint.spec.peer is not None:
@@ -82,11 +84,16 @@ def _plug_in(endpoint: Endpoint, network: Network, mark: str, stack: str, links:
         name=port, alias=mark, up=True, mtu=mtu, master=network.bridge, peer=LinkKey(endpoint.netns, endpoint.interface)
     )
     links[endpoint.netns][endpoint.interface] = Veth(
-        name=endpoint.interface, alias=mark, up=spec.up, mtu=mtu, mac=spec.mac, peer=LinkKey(HOST, port)
+        name=endpoint.interface,
+        alias=mark,
+        up=spec.up,
+        mtu=mtu,
+        mac=spec.mac or lasting_mac(stack, endpoint.netns, endpoint.interface),
+        peer=LinkKey(HOST, port),
     )
 
 
-def _on_wire(endpoint: Endpoint, network: Network, wire: Wire, mark: str, facts: Facts) -> Link:
+def _on_wire(endpoint: Endpoint, network: Network, wire: Wire, mark: str, stack: str, facts: Facts) -> Link:
     """As large as its parent, where nothing is said: the kernel never makes it larger by itself."""
     spec = endpoint.spec
     parent = facts.host.links.get(wire.parent)
@@ -94,7 +101,18 @@ def _on_wire(endpoint: Endpoint, network: Network, wire: Wire, mark: str, facts:
     lower = LinkKey(HOST, wire.parent)
     if wire.driver == "ipvlan":
         return Ipvlan(name=endpoint.interface, alias=mark, up=spec.up, mtu=mtu, lower=lower, mode=wire.mode, flag=wire.flag)
-    return Macvlan(name=endpoint.interface, alias=mark, up=spec.up, mtu=mtu, mac=spec.mac, lower=lower, mode=wire.mode)
+    mac = spec.mac or lasting_mac(stack, endpoint.netns, endpoint.interface)
+    return Macvlan(name=endpoint.interface, alias=mark, up=spec.up, mtu=mtu, mac=mac, lower=lower, mode=wire.mode)
+
+
+def lasting_mac(stack: str, netns: NetnsRef, interface: str) -> str | None:
+    """Of an interface that is put into a container anew whenever it starts: with another MAC address its neighbours would not
+    find it until they have forgotten the first. Locally administered (IEEE 802, 8.4). None: the kernel's choice.
+    """
+    if netns.kind is not NetnsKind.CONTAINER:
+        return None
+    digits = short_hash(f"{stack}/{netns.key}/{interface}", 10)
+    return "02:" + ":".join(digits[at : at + 2] for at in range(0, 10, 2))
 
 
 def _pair(endpoint: Endpoint, other: NetnsRef, mark: str, links: Links) -> None:

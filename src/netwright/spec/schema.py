@@ -94,7 +94,9 @@ class InterfaceSpec(Part):
         None, description="its address on the network; a list: one for each subnet; those not stated are allocated, and kept"
     )
     addresses: list[CidrField] = Field([], description="more addresses, each with its prefix length")
-    mac: MacField | None = Field(None, description="its MAC address; absent: the kernel's choice")
+    mac: MacField | None = Field(
+        None, description="its MAC address; absent: the kernel's choice, in a container one that lasts over restarts"
+    )
     mtu: MtuField | None = Field(None, description="the largest packet, in bytes")
     up: bool = Field(True, description="whether it is up")
     default_route: bool | None = Field(
