@@ -148,3 +148,11 @@ def test_notices_are_told_in_words() -> None:
         "the Docker Engine is there",
         "notices were lost",
     ]
+
+
+def test_a_stack_that_protects_cares_about_every_container_and_every_docker_network() -> None:
+    guard = interest("version: 1\nname: shop\nhost: {protect: true}\n")
+    assert concerns(guard, Notice(kind=Kind.CONTAINER, subject="somebody", action="start"))
+    assert concerns(guard, Notice(kind=Kind.DOCKER_NETWORK, subject="theirs", action="create"))
+    assert concerns(guard, Notice(kind=Kind.TABLE, netns=HOST, subject="nw_shop", part="table", gone=True))
+    assert not concerns(guard, Notice(kind=Kind.LINK, netns=HOST, subject="veth1234", index=9))
