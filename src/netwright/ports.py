@@ -35,6 +35,8 @@ class Scope:
     """Namespace → the name of our table there."""
     policies: Mapping[NetnsRef, str] = field(default_factory=dict)
     """Namespace → the name of our table of policies there."""
+    counters: bool = False
+    """And what it has counted."""
     foreign: frozenset[ForeignChain] = frozenset()
     """Chains of the host in which marked rules of ours may stand."""
     files: frozenset[NetnsRef] = frozenset()

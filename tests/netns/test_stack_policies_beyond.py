@@ -10,6 +10,10 @@ from pathlib import Path
 import pytest
 from stacks import HOST, Stacks, ask, outside, run, said, serving
 
+import netwright
+from netwright.report.documents import status_document
+from netwright.report.standing import standing_of
+
 ARTICLE = """\
 version: 1
 name: shop
@@ -149,3 +153,18 @@ def test_counters_go_on_when_policies_change(stacks: Stacks) -> None:
     assert counted["closed"] == 1
     stacks.apply(article("name: inside, from: mate, to: web, ports: [80, 81]", "name: new, from: pub, to: mate"))
     assert counters() == {**counted, "p_new": 0}
+
+
+def test_status_shows_what_policies_have_counted(stacks: Stacks) -> None:
+    stacks.apply(article("name: inside, from: mate, to: web, ports: 80", "name: off, from: pub, to: mate, action: deny"))
+    with serving("web", "::", 80):
+        assert ask("mate", "172.30.0.10", 80).startswith("served")
+        assert ask("mate", "172.30.0.10", 81) == "refused"
+    with netwright.open_engine(state_folder=stacks.folder) as engine:
+        (status,) = engine.status("shop")
+    (stack,) = status_document([(status, standing_of(status))])["stacks"]
+    assert stack["in_order"]
+    counted = counters()
+    assert [(one["name"], one["packets"]) for one in stack["policies"]] == [("inside", counted["p_inside"]), ("off", 0)]
+    assert counted["p_inside"] > 4
+    assert stack["refused"]["packets"] == 1

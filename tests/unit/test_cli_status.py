@@ -12,6 +12,7 @@ from netwright.kinds.bridge import Bridge
 from netwright.kinds.loopback import Loopback
 from netwright.kinds.veth import Veth
 from netwright.model.docker import Container, DockerState, PortBinding
+from netwright.model.firewall import Table
 from netwright.model.link import LinkKey
 from netwright.model.netns import HOST, named
 from netwright.model.operation import AddAddress, CreateNetns, Plan
@@ -252,6 +253,73 @@ def test_what_protection_closes_and_for_whom_it_is_open_is_listed_port_by_port()
     assert standing_of(replace(status, observed=replace(status.observed, docker=DockerState(reachable=False)))).protected is None
 
 
+WALL = """\
+version: 1
+name: wall
+networks: {lan: {subnets: [10.3.0.0/24]}}
+namespaces: {web: {interfaces: {eth0: {network: lan}}}}
+policies:
+  - {name: office, from: [10.0.0.0/16, "fd00::/8"], to: web, ports: [80, 53/udp, icmp], log: true}
+  - {name: no-mail, to: internet, ports: 25, action: deny}
+  - {name: not-yet, from: lan, to: host}
+"""
+
+
+def test_policies_are_listed_with_what_they_have_counted_in_all_namespaces() -> None:
+    counted = (
+        (HOST, {"p_office": (12, 3400), "p_no-mail": (0, 0), "closed": (3, 180), "confined": (1, 60)}),
+        (WEB, {"p_office": (1, 100), "p_no-mail": (2, 120), "closed": (0, 0), "confined": (0, 0)}),
+    )
+    observed = State(
+        namespaces={ref: Namespace(ref=ref, policies=Table(name="nwp_wall", digest="aa", counters=counters)) for ref, counters in counted}
+    )
+    status = StackStatus(
+        name="wall",
+        source="-",
+        committed_at=1700000000.0,
+        spec_text=WALL,
+        drift=Plan(stack="wall"),
+        trouble=None,
+        observed=observed,
+        desired=State(),
+        unfinished=False,
+    )
+    assert (
+        text(status).partition("22:13:20\n")[2]
+        == """\
+  policies
+    office   allow 10.0.0.0/16, fd00::/8 to web: 80/tcp, 53/udp, icmp, logged  13 packets, 3500 bytes
+    no-mail  deny anyone to internet: 25/tcp                                   2 packets, 120 bytes
+    not-yet  allow lan to host                                                 not in force
+             refused, since no policy allows it                                4 packets, 240 bytes
+"""
+    )
+    (stack,) = status_document([(status, standing_of(status))])["stacks"]
+    assert stack["refused"] == {"packets": 4, "bytes": 240}
+    assert stack["policies"][1:] == [
+        {
+            "name": "no-mail",
+            "action": "deny",
+            "from": None,
+            "to": ["internet"],
+            "ports": ["25/tcp"],
+            "log": False,
+            "packets": 2,
+            "bytes": 120,
+        },
+        {
+            "name": "not-yet",
+            "action": "allow",
+            "from": ["lan"],
+            "to": ["host"],
+            "ports": None,
+            "log": False,
+            "packets": None,
+            "bytes": None,
+        },
+    ]
+
+
 def test_the_document_has_all_of_it() -> None:
     (stack,) = status_document([(STATUS, standing_of(STATUS))])["stacks"]
     drift = stack.pop("drift")
@@ -335,5 +403,7 @@ def test_the_document_has_all_of_it() -> None:
             {"on": "named/web", "listen": "eth0:1234/tcp", "from": ["10.0.0.0/16"], "to": "db:5432", "source": "preserve"},
             {"on": "host", "listen": "8080/tcp", "from": None, "to": "app:80", "source": "masquerade"},
         ],
+        "policies": [],
+        "refused": None,
         "protected": None,
     }

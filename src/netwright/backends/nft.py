@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import ClassVar
 
@@ -28,15 +29,15 @@ class Nft:
     HANDLES: ClassVar[tuple[type[AnyOperation], ...]] = (ReplaceTable, ChangeElements, DeleteTable)
     """The operations that `execute` takes."""
 
-    def observe_tables(self, tables: Mapping[NetnsRef, str]) -> dict[NetnsRef, Table]:
-        """Of the named tables those that are there, by namespace. A namespace that is gone has none.
+    def observe_tables(self, tables: Mapping[NetnsRef, str], *, counters: bool = False) -> dict[NetnsRef, Table]:
+        """Of the named tables those that are there, by namespace; `counters`: and what they have counted. A namespace that is gone has none.
 
         Raises Refused where a table of that name carries no mark of ours, FirewallError, KernelError, Missing.
         """
         found = {}
         for netns, name in tables.items():
             try:
-                table = run_in(netns, partial(_observe, netns, name))
+                table = run_in(netns, partial(_observe, netns, name, counters=counters))
             except KernelError as error:
                 if error.errno != errno.ENOENT:
                     raise
@@ -70,16 +71,23 @@ class Nft:
             done(1)
 
 
-def _observe(netns: NetnsRef, name: str) -> Table | None:
+def _observe(netns: NetnsRef, name: str, *, counters: bool) -> Table | None:
     mark = _mark(netns, name)
-    return None if mark is None else observed(name, mark, run_nft(f"list table inet {name}"))
+    if mark is None:
+        return None
+    table = observed(name, mark, run_nft(f"list table inet {name}"))
+    return replace(table, counters=_counted(name)) if counters else table
+
+
+def _counted(name: str) -> dict[str, tuple[int, int]]:
+    return counts(run_nft(f"list counters table inet {name}", counters=True))
 
 
 def _replace(netns: NetnsRef, table: Table, owner: str) -> None:
     there = _mark(netns, table.name)
     text = table.replacement(owner)
     if there is not None and "\tcounter " in text:
-        text = with_counts(text, counts(run_nft(f"list counters table inet {table.name}", counters=True)))
+        text = with_counts(text, _counted(table.name))
     try:
         run_nft(text)
     except FirewallError as error:

@@ -35,7 +35,7 @@ class Kernel(Executor, Protocol):
 
 
 class Tables(Executor, Protocol):
-    def observe_tables(self, tables: Mapping[NetnsRef, str]) -> Mapping[NetnsRef, Table]: ...
+    def observe_tables(self, tables: Mapping[NetnsRef, str], *, counters: bool = False) -> Mapping[NetnsRef, Table]: ...
 
     def observe_forward(self) -> ForwardFilter: ...
 
@@ -74,7 +74,7 @@ class LiveWorld:
             details.setdefault(ref, {})["sysctls"] = values
         for ref, table in self.tables.observe_tables(scope.tables).items() if scope.tables else ():
             details.setdefault(ref, {})["table"] = table
-        for ref, table in self.tables.observe_tables(scope.policies).items() if scope.policies else ():
+        for ref, table in self.tables.observe_tables(scope.policies, counters=scope.counters).items() if scope.policies else ():
             details.setdefault(ref, {})["policies"] = table
         if scope.foreign:
             details.setdefault(HOST, {})["foreign"] = self.chains.observe_foreign(scope.foreign, scope.stack)

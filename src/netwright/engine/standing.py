@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from netwright.engine.outcome import StackStatus
 from netwright.engine.target import Draw, draw
 from netwright.errors import NetwrightError
+from netwright.model.names import policy_table_name
 from netwright.model.state import State
-from netwright.ports import Commit, Journal, Store, Trial, World
+from netwright.ports import Commit, Journal, Scope, Store, Trial, World
 from netwright.spec.load import parse
 
 
@@ -40,9 +43,11 @@ def _standing(
 ) -> StackStatus:
     drawn: Draw | None = None
     trouble: str | None = None
+    observed = State()
     try:
         document = parse(commit.spec, commit.source) if commit else None
         drawn = draw(world, store, name, document, journal=journal, lenient=lenient)
+        observed = _counted(world, name, drawn.observed)
     except NetwrightError as error:
         trouble = str(error)
     return StackStatus(
@@ -52,10 +57,22 @@ def _standing(
         spec_text=commit.spec if commit else "",
         drift=drawn.plan if drawn else None,
         trouble=trouble,
-        observed=drawn.observed if drawn else State(),
+        observed=observed,
         desired=drawn.target.state if drawn else State(),
         unfinished=journal is not None and changing is None,
         changing=changing if journal is not None else None,
         neighbours=tuple(other.spec for other_name, other in sorted(store.commits().items()) if other_name != name),
         confirm_before=trial.deadline if trial else None,
     )
+
+
+def _counted(world: World, stack: str, observed: State) -> State:
+    """With what the policies have counted."""
+    policed = {ref: policy_table_name(stack) for ref, there in observed.namespaces.items() if there.policies is not None}
+    if not policed:
+        return observed
+    counted = world.observe(Scope(policies=policed, counters=True)).namespaces
+    namespaces = {
+        ref: replace(there, policies=counted[ref].policies) if ref in counted else there for ref, there in observed.namespaces.items()
+    }
+    return replace(observed, namespaces=namespaces)

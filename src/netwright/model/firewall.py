@@ -35,6 +35,8 @@ class Table:
     published: frozenset[Published] = frozenset()
     listing: str | None = None
     elements: Elements = field(default_factory=dict)
+    counters: Mapping[str, tuple[int, int]] = field(default_factory=dict, compare=False)
+    """Observed where it was asked for: name → packets and bytes."""
 
     @staticmethod
     def of(name: str, body: str, published: frozenset[Published]) -> Table:

@@ -15,6 +15,7 @@ does not apply is null. A plan inside another document is what `netwright plan -
                waiting: [SENTENCE…], warnings: [SENTENCE…], namespaces: [{name, there, links: [{name, kind, there, up, mtu, mac, master, addresses: […]}],
                routes: [{to, via, dev, metric, table}]}], publishes: [{on, listen, from: […], to, source}],
                protected: [{container, listen, opened: [{stack, listen, from: […]}]}]}]}    protected: null without host.protect, and while Docker does not answer
+               and policies: [{name, action, from: […], to: […], ports: […], log, packets, bytes}], refused: {packets, bytes}: what no policy allows
     graph      {version, format, drawing}
     an error   {version, error: {kind, message, hint, exit_status, rolled_back, problems: [{line, column, path, message, hint}]}}
                kind: Spec | InvalidValue | Refused | Busy | Missing | Kernel | Firewall | Docker | Backend | ApplyFailed |
@@ -167,6 +168,20 @@ def _stack(status: StackStatus, standing: Standing) -> dict[str, Any]:
             }
             for one in standing.publishes
         ],
+        "policies": [
+            {
+                "name": one.name,
+                "action": one.action,
+                "from": None if one.sources is None else list(one.sources),
+                "to": None if one.targets is None else list(one.targets),
+                "ports": None if one.ports is None else list(one.ports),
+                "log": one.log,
+                "packets": one.packets,
+                "bytes": one.size,
+            }
+            for one in (standing.policies.written if standing.policies is not None else ())
+        ],
+        "refused": None if standing.policies is None else {"packets": standing.policies.refused, "bytes": standing.policies.refused_bytes},
         "protected": None
         if standing.protected is None
         else [

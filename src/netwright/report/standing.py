@@ -9,6 +9,7 @@ from netwright.errors import SpecError
 from netwright.model.netns import NetnsRef
 from netwright.model.route import Route
 from netwright.model.state import Namespace
+from netwright.report.policed import Policies, policies_of
 from netwright.report.protected import ProtectedPort, protected_ports, specs_of
 
 if TYPE_CHECKING:
@@ -62,6 +63,8 @@ class Standing:
     publishes: tuple[Published, ...]
     protected: tuple[ProtectedPort, ...] | None = None
     """None: the stack does not ask for protection, or Docker does not answer."""
+    policies: Policies | None = None
+    """None: it has none."""
 
 
 def standing_of(status: StackStatus) -> Standing:
@@ -75,6 +78,7 @@ def standing_of(status: StackStatus) -> Standing:
         places=tuple(place for place in places if _worth(place)),
         publishes=_publishes(status),
         protected=_protected(status),
+        policies=policies_of(status),
     )
 
 

@@ -10,6 +10,7 @@ from netwright.planning.text import operations_text
 
 if TYPE_CHECKING:
     from netwright.engine.outcome import StackStatus
+    from netwright.report.policed import Policed, Policies
     from netwright.report.protected import ProtectedPort
     from netwright.report.standing import LinkStanding, Published, Standing
 
@@ -52,6 +53,8 @@ def _lines(one: StackStatus, standing: Standing, style: Style) -> Iterator[str]:
         yield from (f"    publish {_published(publish)}" for publish in standing.publishes if publish.on == place.key)
     keys = {place.key for place in standing.places}
     yield from (f"  publish on {publish.on}: {_published(publish)}" for publish in standing.publishes if publish.on not in keys)
+    if standing.policies is not None:
+        yield from _policies(standing.policies)
     if standing.protected is not None:
         yield from _protected(standing.protected, style)
     if one.drift is not None:
@@ -93,6 +96,25 @@ def _protected(ports: Sequence[ProtectedPort], style: Style) -> Iterator[str]:
             for one in port.opened
         )
         yield f"    {port.container:<{width}}  {port.listen:<{listen_width}}  {words or style('closed', fg='green')}"
+
+
+def _policies(policies: Policies) -> Iterator[str]:
+    yield "  policies"
+    rows = [
+        (one.name, _policy(one), "not in force" if one.packets is None else f"{one.packets} packets, {one.size} bytes")
+        for one in policies.written
+    ]
+    rows.append(("", "refused, since no policy allows it", f"{policies.refused} packets, {policies.refused_bytes} bytes"))
+    widths = [max(len(row[column]) for row in rows) for column in range(2)]
+    yield from (f"    {name:<{widths[0]}}  {what:<{widths[1]}}  {counted}" for name, what, counted in rows)
+
+
+def _policy(one: Policed) -> str:
+    """`allow 10.0.0.0/16 to web: 80/tcp`."""
+    sources, targets = (
+        ", ".join(side) if side is not None else other for side, other in ((one.sources, "anyone"), (one.targets, "anywhere"))
+    )
+    return f"{one.action} {sources} to {targets}{'' if one.ports is None else ': ' + ', '.join(one.ports)}{', logged' if one.log else ''}"
 
 
 def _published(publish: Published) -> str:

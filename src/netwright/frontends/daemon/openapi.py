@@ -204,6 +204,18 @@ def _schemas() -> dict[str, Any]:
     )
     opened = _object(stack=_STACK, listen={"type": "string"}, **{"from": {"type": ["array", "null"], "items": {"type": "string"}}})
     protected = _object(container={"type": "string"}, listen={"type": "string"}, opened={"type": "array", "items": opened})
+    names = {"type": ["array", "null"], "items": {"type": "string"}}
+    count = {"type": ["integer", "null"]}
+    policy = _object(
+        name={"type": "string"},
+        action={"enum": ["allow", "deny"]},
+        **{"from": names},
+        to=names,
+        ports=names,
+        log={"type": "boolean"},
+        packets=count,
+        bytes=count,
+    )
     place = _object(
         name={"type": "string"}, there={"type": "boolean"}, links={"type": "array", "items": link}, routes={"type": "array", "items": route}
     )
@@ -221,6 +233,8 @@ def _schemas() -> dict[str, Any]:
         warnings=_NAMES,
         namespaces={"type": "array", "items": place},
         publishes={"type": "array", "items": publish},
+        policies={"type": "array", "items": policy},
+        refused=_object(packets={"type": "integer"}, bytes={"type": "integer"}) | {"type": ["object", "null"]},
         protected={"type": ["array", "null"], "items": protected},
     )
     problem = _object(
