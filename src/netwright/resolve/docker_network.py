@@ -23,12 +23,20 @@ MTU = "com.docker.network.driver.mtu"
 
 
 def desired_network(
-    stack: str, key: str, network: NetworkSpec, reserved: Mapping[str, str], bridge: str, chosen: Mapping[str, str] | None = None
+    stack: str,
+    key: str,
+    network: NetworkSpec,
+    reserved: Mapping[str, str],
+    bridge: str,
+    *,
+    chosen: Mapping[str, str] | None = None,
+    mtu: int | None = None,
 ) -> DockerNetwork:
     """What Docker is asked for. It is called as the file's key, or as its `name:`; containers join it by that.
 
     `reserved`: a name for each → an address that the stack gives to what is no container, of any family. `bridge`: the kernel's name
-    for its bridge; "": Docker chooses. `chosen`: subnet → a range for it, where the file states none. The user's own options come last: they win.
+    for its bridge; "": Docker chooses. `chosen`: subnet → a range for it, and `mtu`: where the file states none. The user's own options
+    come last: they win.
 
     With `gateway: none` Docker still sets an address apart as its containers' way out, the first of the subnet if it is asked for none.
     Where the stack has given that very address to something of its own, that is the containers' gateway, and needs no reservation.
@@ -48,7 +56,7 @@ def desired_network(
         )
     options = {
         **({BRIDGE_NAME: bridge} if bridge else {}),
-        **({MTU: str(network.mtu)} if network.mtu is not None else {}),
+        **({MTU: str(size)} if (size := network.mtu or mtu) is not None else {}),
         **({MASQUERADE: "false"} if network.driver == "bridge" and not network.masquerade else {}),
         **({NO_ADDRESS: "true"} if network.driver == "bridge" and without else {}),
         **({"parent": network.parent} if network.parent is not None else {}),

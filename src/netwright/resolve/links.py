@@ -32,8 +32,9 @@ def resolve_links(
     facts: Facts,
     problems: list[Problem],
     waiting: list[str],
+    mtus: Mapping[str, int],
 ) -> Links:
-    """Every link of the stack by namespace and name."""
+    """Every link of the stack by namespace and name. `mtus`: network → its MTU, where that is managed."""
     ends = PeerEnds(document, facts, problems, waiting)
     mark = OWNER_PREFIX + document.spec.name
     links: Links = {}
@@ -44,7 +45,7 @@ def resolve_links(
     host = links.setdefault(HOST, {})
     for network in networks.values():
         if network.ours and network.bridge is not None:
-            host[network.bridge] = _bridge(network, mark)
+            host[network.bridge] = _bridge(network, mark, mtus.get(network.key))
     for endpoint in endpoints:
         if endpoint.spec.external:
             continue
@@ -53,7 +54,7 @@ def resolve_links(
                 endpoint, endpoint.network, endpoint.network.wire, mark, document.spec.name, facts
             )
         elif endpoint.network is not None:
-            _plug_in(endpoint, endpoint.network, mark, document.spec.name, links)
+            _plug_in(endpoint, endpoint.network, mark, document.spec.name, links, mtus)
         elif endpoint.spec.peer is not None:
             if (other := ends.other(endpoint)) is not None:
                 _pair(endpoint, other, mark, links)
@@ -62,13 +63,13 @@ def resolve_links(
     return links
 
 
-def _bridge(network: Network, mark: str) -> Bridge:
+def _bridge(network: Network, mark: str, mtu: int | None) -> Bridge:
     spec = network.spec
     return Bridge(
         name=network.bridge or "",
         alias=mark,
         up=True,
-        mtu=spec.mtu,
+        mtu=mtu,
         stp=spec.stp,
         forward_delay_seconds=spec.forward_delay_seconds,
         ageing_seconds=spec.ageing_seconds,
@@ -76,10 +77,10 @@ def _bridge(network: Network, mark: str) -> Bridge:
     )
 
 
-def _plug_in(endpoint: Endpoint, network: Network, mark: str, stack: str, links: Links) -> None:
+def _plug_in(endpoint: Endpoint, network: Network, mark: str, stack: str, links: Links, mtus: Mapping[str, int]) -> None:
     spec = endpoint.spec
     port = spec.port or port_name(stack, endpoint.holder.name, endpoint.interface)
-    mtu = spec.mtu or network.spec.mtu
+    mtu = spec.mtu or mtus.get(network.key)
     links[HOST][port] = Veth(
         name=port, alias=mark, up=True, mtu=mtu, master=network.bridge, peer=LinkKey(endpoint.netns, endpoint.interface)
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from netwright.errors import InvalidValue, Problem
@@ -28,6 +29,7 @@ from netwright.resolve.identities import Identities
 from netwright.resolve.inside import at_odds
 from netwright.resolve.kept_address import range_choices, unkept
 from netwright.resolve.links import Links, resolve_links
+from netwright.resolve.mtu import resolve_mtus
 from netwright.resolve.names import hosts_file, resolv_conf
 from netwright.resolve.network import Network, resolve_networks
 from netwright.resolve.parents import check_parents, sleeping_parents
@@ -56,7 +58,8 @@ def resolve(document: Document, facts: Facts) -> Resolved:
     networks = resolve_networks(document, facts, problems)
     holding = holders(document, facts, problems, waiting)
     endpoints, leases = resolve_endpoints(document, holding, networks, facts, problems, waiting)
-    links = resolve_links(document, holding, networks, endpoints, facts, problems, waiting)
+    sizes = resolve_mtus(document, holding, networks, facts)
+    links = resolve_links(document, holding, networks, endpoints, facts, problems, waiting, sizes.mtus)
     routes = resolve_routes(holding, endpoints)
     if shimmed := shim_routes(networks, endpoints, document.spec.containers, facts):
         routes[HOST] = routes.get(HOST, set()) | shimmed
@@ -100,20 +103,21 @@ def resolve(document: Document, facts: Facts) -> Resolved:
     desired = Desired(
         stack=document.spec.name,
         state=State(namespaces=namespaces, files=files),
-        docker_networks=_docker_networks(document, networks, endpoints),
+        docker_networks=_docker_networks(document, networks, endpoints, sizes.mtus),
         attachments=_attachments(document, networks, facts, waiting),
         waiting=tuple(dict.fromkeys(waiting)),
         warnings=(
             *overlapping,
             *inside,
+            *sizes.warnings,
             *unkept(document, networks, facts),
             *sleeping_parents(networks, endpoints, links, facts),
             *policies.warnings(),
         ),
-        choices=tuple(range_choices(document, networks, facts)),
+        choices=(*sizes.choices, *range_choices(document, networks, facts)),
     )
     refused = tuple(obstacles(document.spec.name, forward, intents.get(HOST, Intents())))
-    return Resolved(desired=desired, leases=leases, problems=tuple(problems), refused=refused)
+    return Resolved(desired=desired, leases={**leases, **sizes.leases}, problems=tuple(problems), refused=refused)
 
 
 def _through_what_is_up(ref: NetnsRef, routes: set[Route], down: set[LinkKey]) -> tuple[set[Route], list[Route]]:
@@ -249,7 +253,9 @@ def _foreign(stack: str, forward: ForwardFilter, intents: Intents) -> dict[Forei
     return {chain: ForeignRules(rules=rules) for chain, rules in foreign_rules(stack, forward, intents).items() if rules}
 
 
-def _docker_networks(document: Document, networks: dict[str, Network], endpoints: list[Endpoint]) -> dict[str, DockerNetwork]:
+def _docker_networks(
+    document: Document, networks: dict[str, Network], endpoints: list[Endpoint], mtus: Mapping[str, int]
+) -> dict[str, DockerNetwork]:
     wanted = {}
     for network in networks.values():
         if network.docker_name is None or network.spec.external:
@@ -262,8 +268,15 @@ def _docker_networks(document: Document, networks: dict[str, Network], endpoints
             if (address := endpoint.address(version)) is not None
         }
         reserved |= network.spec.aux_addresses
-        chosen = chosen_ranges(document, network.key)
-        wanted[network.docker_name] = desired_network(document.spec.name, network.key, network.spec, reserved, network.bridge or "", chosen)
+        wanted[network.docker_name] = desired_network(
+            document.spec.name,
+            network.key,
+            network.spec,
+            reserved,
+            network.bridge or "",
+            chosen=chosen_ranges(document, network.key),
+            mtu=mtus.get(network.key),
+        )
     return wanted
 
 

@@ -53,7 +53,10 @@ class NetworkSpec(Part):
     aux_addresses: dict[NameField, IpField] = Field(
         {}, description="addresses that somebody else has, by a name of your choice: nobody on the network is given them"
     )
-    mtu: MtuField | None = Field(None, description="the largest packet, in bytes, for the bridge and what is plugged into it")
+    mtu: MtuField | None = Field(
+        None,
+        description="the largest packet, in bytes, for the bridge and what is plugged into it; absent: what its way out takes when it is made",
+    )
     masquerade: bool = Field(True, description="NAT what leaves the network")
     internal: bool = Field(False, description="no way in or out")
     isolated: bool = Field(False, description="no connection from another network begins here, but through a published port")

@@ -10,14 +10,14 @@ from netwright.dockerdriver.records import PORT_PREFIX, PORTS_STACK, Endpoint, N
 from netwright.errors import NetwrightError
 from netwright.firewall.compiler import compile_table
 from netwright.firewall.intents import Intents
-from netwright.model.address import DEFAULT4, DEFAULT6
 from netwright.model.firewall import Published, Table
 from netwright.model.names import table_name
 from netwright.model.netns import HOST
 from netwright.model.operation import AnyOperation, ChangeLink, DeleteLink, DeleteTable, FlushConntrack, ReplaceTable
-from netwright.model.route import MAIN_TABLE
 from netwright.model.state import Namespace
 from netwright.ports import OperationFailed, Scope, World
+from netwright.resolve.occupied import is_default
+from netwright.resolve.uplink import uplink
 
 
 class Fabric:
@@ -73,15 +73,14 @@ class Fabric:
     def routed(self) -> tuple[str, ...]:
         """Prefixes that the host has a way to, but for the defaults."""
         host = self._host()
-        routes = {route.to for route in host.routes if route.to not in (DEFAULT4, DEFAULT6)}
+        routes = {route.to for route in host.routes if not is_default(route)}
         return tuple(sorted(routes | {str(ipaddress.ip_interface(address.cidr).network) for address in host.addresses}))
 
     def uplink_mtu(self) -> int | None:
-        """Of the interface that the host's default route leaves through; None: there is none."""
+        """Of the interface that the host's default route leaves through, IPv4's before IPv6's; None: there is none."""
         host = self._host()
-        defaults = [r for r in host.routes if r.to in (DEFAULT4, DEFAULT6) and r.table == MAIN_TABLE and r.dev in host.links]
-        best = min(defaults, key=lambda route: (":" in route.to, route.metric or 0), default=None)
-        return host.links[best.dev].mtu if best is not None and best.dev is not None else None
+        found = uplink(host, 4) or uplink(host, 6)
+        return found.mtu if found is not None else None
 
     def close(self) -> None:
         self._world.close()

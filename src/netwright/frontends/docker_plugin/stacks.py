@@ -8,6 +8,7 @@ from netwright.dockerdriver.conflicts import Claim
 from netwright.errors import NetwrightError
 from netwright.model.address import ip_of
 from netwright.ports import Store
+from netwright.resolve.decision import is_decision
 from netwright.spec.document import Document
 from netwright.spec.load import parse
 from netwright.spec.schema import InterfaceSpec, Spec
@@ -30,6 +31,8 @@ class Stacks:
                     for address in (*(interface.address or ()), *map(ip_of, interface.addresses)):
                         found[address] = f"{holder}'s (stack {stack})"
             for key, address in self._leases(stack):
+                if is_decision(key):
+                    continue
                 network, _, place = key.partition("/")
                 if network in docker:
                     found[address] = f"{_holder(place)}'s (stack {stack})"
