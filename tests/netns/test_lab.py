@@ -51,6 +51,13 @@ def test_a_lab_has_the_files_namespaces_and_those_beyond_nics(lab: Lab) -> None:
         lab["wbe"]
 
 
+def test_a_lab_knows_the_subnets_that_were_chosen() -> None:
+    text = "version: 1\nname: lab\nnetworks: {lan: {subnets: [auto4]}}\nnamespaces: {a: {interfaces: {eth0: {network: lan}}}}\n"
+    with Lab.build(text) as lab:
+        assert lab.networks["lan"] == ["172.17.0.0/16"]
+        assert lab["a"].address("lan") == "172.17.0.2"
+
+
 def test_a_host_knows_its_addresses_on_the_networks(lab: Lab) -> None:
     assert lab["web"].address() == "192.0.2.80"
     assert lab["web"].address("front", family=6) == "fd00:2::80"

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
+from ipaddress import ip_interface
 
 from netwright.engine.survey import look_closer, look_first
 from netwright.errors import NetwrightError, Problem, Refused, SpecError
 from netwright.model.address import ip_of
 from netwright.model.loan import ConnectionLoan, Loan, SysctlLoan
+from netwright.model.netns import HOST
 from netwright.model.operation import Plan
 from netwright.model.state import Claims, Desired, State
 from netwright.planning.planner import plan
@@ -20,6 +22,7 @@ from netwright.resolve.taken import publishes, taken
 from netwright.resolve.transition import inherit, loans_held, retires, transition
 from netwright.spec.document import Document
 from netwright.spec.load import parse
+from netwright.spec.schema_networks import NetworkSpec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,8 +112,8 @@ def draw(
     if document is not None:
         mine = replace(facts, leases={**known, **(leases or {}), **begun})
         resolved = resolve(document, mine)
-        if not resolved.leases.items() <= mine.leases.items() and (guests := _neighbours(store, document, commits, facts)):
-            resolved = resolve(document, replace(mine, elsewhere=guests))
+        if not resolved.leases.items() <= mine.leases.items() and (others := _neighbours(store, document, commits, facts)):
+            resolved = resolve(document, replace(mine, elsewhere=_addresses(others), elsewhere_subnets=_subnets(others)))
     if not lenient and document is not None:
         if stack in store.reserved:
             raise Refused(f"The stack {stack} is Netwright's own: Docker's networks of the driver netwright.", hint="choose another name")
@@ -172,16 +175,32 @@ def _remembered(record: Commit | Journal, document: Document | None) -> Document
         return None
 
 
-def _neighbours(store: Store, document: Document, commits: Mapping[str, Commit], facts: Facts) -> frozenset[str]:
-    """The addresses of the other stacks, where one of them, or this one, joins a network that another makes."""
-    joins = any(network is not None and network.external for network in document.spec.networks.values())
-    found = _others(store, document.spec.name, {n: c for n, c in commits.items() if joins or "external" in c.spec}, facts)
+def _neighbours(store: Store, document: Document, commits: Mapping[str, Commit], facts: Facts) -> dict[str, Desired]:
+    """The other stacks, where one of them, or this one, joins a network that another makes, or where subnets are chosen here."""
+    networks = [network or NetworkSpec() for network in document.spec.networks.values()]
+    concerns = any(network.external or network.open_families or not network.subnets for network in networks)
+    return _others(store, document.spec.name, {n: c for n, c in commits.items() if concerns or "external" in c.spec}, facts)
+
+
+def _addresses(others: Mapping[str, Desired]) -> frozenset[str]:
     return frozenset(
         ip_of(address.cidr)
-        for desired in found.values()
+        for desired in others.values()
         for namespace in desired.state.namespaces.values()
         for address in namespace.addresses
     )
+
+
+def _subnets(others: Mapping[str, Desired]) -> dict[str, str]:
+    """Those on the host, and Docker's; subnet → stack."""
+    return {
+        prefix: stack
+        for stack, desired in others.items()
+        for prefix in (
+            *(str(ip_interface(a.cidr).network) for ref, place in desired.state.namespaces.items() if ref == HOST for a in place.addresses),
+            *(config.subnet for network in desired.docker_networks.values() for config in network.subnets),
+        )
+    }
 
 
 def _taken(document: Document, commits: Mapping[str, Commit]) -> list[Problem]:

@@ -12,6 +12,7 @@ from netwright.model.route import SCOPE_LINK
 from netwright.model.state import Namespace, State
 from netwright.picture.read import DEFAULTS, read
 from netwright.picture.values import Box, Interface, Network, Picture
+from netwright.resolve.chosen_subnets import known_subnets
 from netwright.resolve.facts import Facts
 from netwright.resolve.network import Network as Resolved
 from netwright.resolve.network import resolve_networks
@@ -21,7 +22,8 @@ from netwright.spec.document import Document
 def from_status(document: Document, observed: State, desired: State) -> Picture:
     """The committed document against the host: `desired` is what it resolves to, `observed` what was just looked up."""
     picture = read(document, observed, {})
-    resolved = resolve_networks(document, Facts(observed=observed), [])
+    facts = Facts(observed=observed)
+    resolved = resolve_networks(known_subnets(document, facts), facts, [])
     boxes = tuple(_box(box, observed, desired, resolved) for box in picture.boxes)
     networks = tuple(_network(network, observed, desired, resolved[network.key].docker_name) for network in picture.networks)
     return replace(picture, boxes=boxes, networks=networks)

@@ -12,6 +12,7 @@ from netwright.model.netns import HOST, NetnsRef, named
 from netwright.model.netns import container as container_ref
 from netwright.model.state import State
 from netwright.picture.values import ALLOCATED, Box, Interface, Network, Picture, Publish
+from netwright.resolve.chosen_subnets import known_subnets
 from netwright.resolve.endpoint import lease_key
 from netwright.resolve.facts import Facts, matches
 from netwright.resolve.network import Network as ResolvedNetwork
@@ -53,7 +54,7 @@ class _Reader:
         facts = Facts(observed=observed)
         self.docker: DockerState = facts.docker
         # What is wrong with a network is told by those who plan; here it is drawn as far as it is known.
-        self.networks = resolve_networks(document, facts, [])
+        self.networks = resolve_networks(known_subnets(document, facts), facts, [])
         self.leases = addresses
 
     def drawn_networks(self) -> tuple[Network, ...]:

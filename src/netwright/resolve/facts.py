@@ -23,6 +23,8 @@ class Facts:
     loans: tuple[Loan, ...] = ()
     elsewhere: frozenset[str] = frozenset()
     """Addresses that other stacks have: none of them is given out anew."""
+    elsewhere_subnets: Mapping[str, str] = field(default_factory=dict)
+    """Subnet → the other stack that has it: none that overlaps one is chosen."""
 
     @property
     def host(self) -> Namespace:

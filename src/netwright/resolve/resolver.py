@@ -18,6 +18,7 @@ from netwright.model.names import SHARED_FILE
 from netwright.model.netns import HOST, NetnsRef
 from netwright.model.route import Route
 from netwright.model.state import Desired, Namespace, State
+from netwright.resolve.chosen_subnets import choose_subnets
 from netwright.resolve.docker_network import desired_network, needs_forwarding
 from netwright.resolve.docker_range import chosen_ranges
 from netwright.resolve.endpoint import Endpoint, Holder, holders, resolve_endpoints
@@ -55,6 +56,9 @@ def resolve(document: Document, facts: Facts) -> Resolved:
     """Pure. Problems are collected, never raised: the desired state is as complete as can be without what they are about."""
     problems: list[Problem] = []
     waiting: list[str] = []
+    chosen = choose_subnets(document, facts)
+    document = chosen.document
+    problems += chosen.problems
     networks = resolve_networks(document, facts, problems)
     holding = holders(document, facts, problems, waiting)
     endpoints, leases = resolve_endpoints(document, holding, networks, facts, problems, waiting)
@@ -114,10 +118,10 @@ def resolve(document: Document, facts: Facts) -> Resolved:
             *sleeping_parents(networks, endpoints, links, facts),
             *policies.warnings(),
         ),
-        choices=(*sizes.choices, *range_choices(document, networks, facts)),
+        choices=(*chosen.choices, *sizes.choices, *range_choices(document, networks, facts)),
     )
     refused = tuple(obstacles(document.spec.name, forward, intents.get(HOST, Intents())))
-    return Resolved(desired=desired, leases={**leases, **sizes.leases}, problems=tuple(problems), refused=refused)
+    return Resolved(desired=desired, leases={**leases, **chosen.leases, **sizes.leases}, problems=tuple(problems), refused=refused)
 
 
 def _through_what_is_up(ref: NetnsRef, routes: set[Route], down: set[LinkKey]) -> tuple[set[Route], list[Route]]:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from ipaddress import ip_interface
 
 from netwright.engine.outcome import Outcome, Progress
+from netwright.model.names import bridge_name
 from netwright.model.operation import AddAddress
 from netwright.model.route import Address
 from netwright.sandbox.standins import Sandboxed
+from netwright.spec.schema import Spec
+from netwright.spec.schema_networks import NetworkSpec
 from netwright.wiring import open_engine, open_world
 
 
@@ -47,6 +51,19 @@ def build(sandboxed: Sandboxed, *, progress: Progress | None = None) -> Built:
     return Built(
         sandboxed=sandboxed,
         outcome=outcome,
-        networks={name: tuple(network.subnets) if network else () for name, network in spec.networks.items()},
+        networks={name: _subnets(spec, name, given) for name in spec.networks},
         addresses={name: tuple(addresses) for name, addresses in given.items()},
     )
+
+
+def _subnets(spec: Spec, name: str, given: Mapping[str, list[Address]]) -> tuple[str, ...]:
+    """Of a network; those that were chosen are seen by the addresses of its bridge and of who is on it."""
+    network = spec.networks[name] or NetworkSpec()
+    if not network.open_families:
+        return tuple(network.subnets)
+    on_it = {("", network.bridge or bridge_name(spec.name, name))}
+    on_it |= {
+        (where, dev) for where, part in spec.namespaces.items() if part for dev, one in part.interfaces.items() if one.network == name
+    }
+    found = (str(ip_interface(a.cidr).network) for where, some in given.items() for a in some if (where, a.dev) in on_it)
+    return tuple(dict.fromkeys(found))

@@ -156,7 +156,7 @@ def _guessed_subnets(key: str, work: _Work) -> tuple[list[str], bool]:
 
 
 def _spare(number: int, work: _Work) -> str:
-    used = [ipaddress.ip_network(s) for network in work.document.spec.networks.values() if network for s in network.subnets]
+    used = [ipaddress.ip_network(s) for network in work.document.spec.networks.values() if network for s in network.prefixes]
     spare = [s for s in _SPARE.subnets(new_prefix=24) if not any(s.version == u.version and s.overlaps(u) for u in used)]
     return str(spare[number % len(spare)])
 
@@ -274,7 +274,7 @@ def _named_on_host(document: Document, networks: dict[str, Any], host: dict[str,
 
 def _speaks_ipv6(document: Document) -> bool:
     networks = [prefix for network in document.spec.networks.values() if network for prefix in network.subnets]
-    return any(":" in text for text in (*networks, *(a for _, i in _interfaces(document) for a in i.addresses)))
+    return "auto6" in networks or any(":" in text for text in (*networks, *(a for _, i in _interfaces(document) for a in i.addresses)))
 
 
 def _interfaces(document: Document) -> Iterator[tuple[str, InterfaceSpec]]:

@@ -122,11 +122,16 @@ def _on_network(
     subnets_path = (*net.path, "subnets")
     if stated and not net.subnets:
         if not net.spec.external:
-            why = "Docker picks them, so no address can be stated" if net.docker else "it is a plain switch"
-            hint = f"state subnets: in {path_text(net.path)}" + (
-                "" if net.docker or path[-2] == "networks" else ", or use addresses:, with a prefix length"
+            chosen = net.docker or net.spec.open_families
+            why = (
+                f"the subnets of {net.name} are not in the file: Netwright chooses them, so no address can be stated"
+                if chosen
+                else f"{net.name} has no subnets: it is a plain switch"
             )
-            findings.add((*path, "address"), f"{net.name} has no subnets: {why}", hint, on=(subnets_path,))
+            hint = f"state subnets: in {path_text(net.path)}" + (
+                "" if chosen or path[-2] == "networks" else ", or use addresses:, with a prefix length"
+            )
+            findings.add((*path, "address"), why, hint, on=(subnets_path,))
         return
     seen: dict[str, str] = {}
     for ip, where in stated:
@@ -182,7 +187,7 @@ def _room(net: Net, use: _Use, findings: Findings) -> None:
         if wanted > free:
             of = f"{pool.text} of {one.text}" if pool is not one else one.text
             findings.add(
-                (*net.path, "subnets", index),
+                net.subnet_path(index),
                 f"{wanted:,} more address{'es' * (wanted > 1)} would have to be allocated in {of}, and {_count(free)} free",
                 "take a larger subnet" if pool is one else "take a larger ip_range",
             )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+from netwright.spec.fields import AUTO
 from netwright.spec.findings import Findings
 from netwright.spec.places import Path
 from netwright.spec.subnets import Subnet, number, subnet
@@ -55,14 +56,21 @@ def _subnets(net: Net, findings: Findings) -> None:
     for index, one in enumerate(net.subnets):
         what = special(one)
         if what is not None:
-            findings.add((*net.path, "subnets", index), f"{one.text} cannot be a network's subnet: it has {what}")
+            findings.add(net.subnet_path(index), f"{one.text} cannot be a network's subnet: it has {what}")
+
+    for index, text in enumerate(net.spec.subnets):
+        path = (*net.path, "subnets", index)
+        if text in AUTO and net.spec.external:
+            findings.add(path, "the subnets of an external network are what they are", "leave it out", on=((*net.path, "external"),))
+        elif text in AUTO and net.spec.driver != "bridge":
+            findings.add(path, f"subnets are chosen for bridges only, and {net.name} is of the driver {net.spec.driver}", "state a prefix", on=((*net.path, "driver"),))  # fmt: skip
+        elif text in AUTO and text in net.spec.subnets[:index]:
+            findings.add(path, f"{text} is said already: one subnet of a family is chosen")
 
 
 def _overlaps(topology: Topology, findings: Findings) -> None:
     """Prefixes nest or are apart: sorted, each can only be inside one that is still open."""
-    entries = [
-        (one, (*net.path, "subnets", index)) for net in topology.nets.values() for index, one in enumerate(net.subnets) if not special(one)
-    ]
+    entries = [(one, net.subnet_path(index)) for net in topology.nets.values() for index, one in enumerate(net.subnets) if not special(one)]
     order = {path: place for place, (_, path) in enumerate(entries)}
     open_: list[tuple[Subnet, Path]] = []
     for one, path in sorted(entries, key=lambda entry: (entry[0].family, entry[0].first, -entry[0].last)):
@@ -94,7 +102,9 @@ def _gateway(net: Net, findings: Findings) -> None:
             )
         return
     if not net.subnets:
-        if net.known or not net.docker:
+        if net.spec.open_families:
+            findings.add(path, f"the subnets of {net.name} are chosen by Netwright, and its gateway with them", "state subnets: too", on=((*net.path, "subnets"),))  # fmt: skip
+        elif net.known or not net.docker:
             findings.add(path, f"{net.name} has no subnets, so it has no gateway", "state subnets: too", on=((*net.path, "subnets"),))
         return
     seen: dict[str, str] = {}
@@ -118,7 +128,9 @@ def _ranges(net: Net, findings: Findings) -> None:
         path = (*net.path, "ip_range", index)
         part = subnet(text)
         home = next((one for one in net.subnets if part.inside(one)), None)
-        if home is None and (net.subnets or net.known):
+        if home is None and net.spec.open_families and not net.subnets:
+            findings.add(path, f"the subnets of {net.name} are chosen by Netwright: no range of them can be stated", "state subnets: too", on=((*net.path, "subnets"),))  # fmt: skip
+        elif home is None and (net.subnets or net.known):
             where = f"in none of the network's subnets: {_texts(net)}" if net.subnets else f"in no subnet: {net.name} has none"
             findings.add(path, f"{text} is {where}", on=((*net.path, "subnets"),))
         elif home is not None and home.text in seen:
@@ -159,8 +171,9 @@ def _manager(net: Net, findings: Findings) -> None:
     name = spec.name or net.name
     if name in _PREDEFINED and spec.driver not in _PREDEFINED[1:]:
         findings.add(path, f"Docker has a network {name} of its own", "call it otherwise, or say external: true to join it", at_key=True)
+    families = [AUTO.get(text) or subnet(text).family for text in spec.subnets]
     for family in (4, 6):
-        of_family = [index for index, one in enumerate(net.subnets) if one.family == family]
+        of_family = [index for index, one in enumerate(families) if one == family]
         for index in of_family[1:] if not net.stacked else ():
             findings.add(
                 (*path, "subnets", index),

@@ -111,6 +111,14 @@ def _route_target(text: str) -> str:
     return text if text == "default" else parse_prefix(text)
 
 
+def _subnet(text: str) -> str:
+    if text in AUTO:
+        return text
+    if text.isalpha():
+        raise InvalidValue(f"{text!r} is not a prefix", hint="auto4 and auto6 stand for one that is chosen")
+    return parse_prefix(text)
+
+
 def _gateway(text: str) -> str:
     return text if text == "none" else parse_ip(text)
 
@@ -155,6 +163,9 @@ def _driver(value: Any) -> Any:
     return value
 
 
+AUTO = {"auto4": 4, "auto6": 6}
+"""In the place of a prefix: Netwright chooses one of this family."""
+
 _IP = r"^[0-9a-fA-F:.]+$"
 _CIDR = r"^[0-9a-fA-F:.]+/[0-9]{1,3}$"
 
@@ -170,6 +181,7 @@ DomainField = Annotated[str, AfterValidator(_domain), _text(r"^[A-Za-z0-9_.-]{1,
 IpField = Annotated[str, AfterValidator(parse_ip), _text(_IP)]
 CidrField = Annotated[str, AfterValidator(parse_cidr), _text(_CIDR)]
 PrefixField = Annotated[str, AfterValidator(parse_prefix), _text(r"^[0-9a-fA-F:.]+(/[0-9]{1,3})?$")]
+SubnetField = Annotated[str, AfterValidator(_subnet), _text(r"^(auto4|auto6|[0-9a-fA-F:.]+(/[0-9]{1,3})?)$")]
 GatewayField = Annotated[str, AfterValidator(_gateway), _text(r"^(none|[0-9a-fA-F:.]+)$")]
 RouteTargetField = Annotated[str, AfterValidator(_route_target), _text(r"^(default|[0-9a-fA-F:.]+(/[0-9]{1,3})?)$")]
 MacField = Annotated[str, AfterValidator(_mac), _text(r"^([0-9a-fA-F]{2}:){5}[0-9a-fA-F]{2}$")]

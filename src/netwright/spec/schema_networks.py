@@ -6,7 +6,19 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from netwright.spec.fields import DriverField, GatewayField, IfNameField, IpField, MtuField, NameField, OneOrList, PlainText, PrefixField
+from netwright.spec.fields import (
+    AUTO,
+    DriverField,
+    GatewayField,
+    IfNameField,
+    IpField,
+    MtuField,
+    NameField,
+    OneOrList,
+    PlainText,
+    PrefixField,
+    SubnetField,
+)
 from netwright.spec.part import Part
 
 
@@ -14,7 +26,7 @@ class NetworkSpec(Part):
     """A network, and the subnets on it: a bridge in the namespace Netwright runs in, or what stands on one of its NICs.
 
     Without `subnets`, a network of Netwright's is a plain switch: nothing on it gets an address by itself. One of Docker's
-    gets a subnet from Docker, so that no address on it can be stated here.
+    gets an IPv4 subnet that is free, as with `auto4`. No address can be stated in a subnet that is chosen.
     """
 
     later = frozenset({"vni"})
@@ -40,8 +52,9 @@ class NetworkSpec(Part):
     host_access: bool = Field(
         False, description="of macvlan and ipvlan: the host gets an interface on the network too, and routes, so that it reaches the others"
     )
-    subnets: list[PrefixField] = Field(
-        [], description="IPv4 and IPv6 prefixes; every interface on the network has an address in each of them"
+    subnets: list[SubnetField] = Field(
+        [],
+        description="IPv4 and IPv6 prefixes; every interface on the network has an address in each of them; auto4, auto6: one that nothing on the host uses is chosen, and kept",
     )
     gateway: Annotated[list[GatewayField], OneOrList()] | None = Field(
         None,
@@ -74,3 +87,13 @@ class NetworkSpec(Part):
     ingress: bool = Field(False, description="of overlay: it is the swarm's network for published ports; there is one")
     options: dict[str, PlainText] = Field({}, description="driver options, passed to Docker as they are")
     labels: dict[str, PlainText] = Field({}, description="labels of the network in Docker")
+
+    @property
+    def prefixes(self) -> list[str]:
+        """Those of `subnets` that are stated."""
+        return [one for one in self.subnets if one not in AUTO]
+
+    @property
+    def open_families(self) -> list[int]:
+        """The families of those that are to be chosen."""
+        return [AUTO[one] for one in self.subnets if one in AUTO]

@@ -75,7 +75,7 @@ def gateways(network: NetworkSpec) -> dict[str, str | None]:
     """
     known: dict[str, str | None] = {}
     stated = network.gateway or []
-    for prefix in network.subnets:
+    for prefix in network.prefixes:
         here = subnet(prefix)
         own = next((ip for ip in stated if ip != "none" and here.has(*number(ip))), None)
         if own is None and "none" not in stated and not network.external:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from netwright.spec.fields import AUTO
 from netwright.spec.places import Path
 from netwright.spec.schema import ContainerSpec, InterfaceSpec, NamespaceSpec, RouteSpec, Spec
 from netwright.spec.schema_networks import NetworkSpec
@@ -73,12 +74,18 @@ class Net:
 
     @property
     def known(self) -> bool:
-        """Its subnets are in the file: none means that it has none."""
-        return bool(self.subnets) or not (self.docker or self.spec.external)
+        """All its subnets are in the file: none means that it has none."""
+        return not self.spec.open_families and (bool(self.subnets) or not (self.docker or self.spec.external))
 
     def families(self) -> set[int]:
         """4, 6, both or none; of a network that is not known, both."""
-        return {one.family for one in self.subnets} if self.known else {4, 6}
+        known = {one.family for one in self.subnets} | set(self.spec.open_families)
+        return known if self.known or known else {4, 6}
+
+    def subnet_path(self, index: int) -> Path:
+        """Where one of `subnets` stands in the file."""
+        stated = [place for place, text in enumerate(self.spec.subnets) if text not in AUTO]
+        return (*self.path, "subnets", stated[index])
 
 
 class Topology:
@@ -89,7 +96,7 @@ class Topology:
         self.nets: dict[str, Net] = {}
         for name, network in spec.networks.items():
             network = network or NetworkSpec()  # noqa: PLW2901 (`name:` with nothing after it)
-            prefixes = [subnet(prefix) for prefix in network.subnets]
+            prefixes = [subnet(prefix) for prefix in network.prefixes]
             self.nets[name] = Net(name, ("networks", name), network, prefixes, gateways(network))
         self.namespaces: dict[str, Site] = {}
         for name, part in spec.namespaces.items():
