@@ -32,7 +32,7 @@ def check_policies(topology: Topology, findings: Findings) -> None:
 
 def own_subnets(spec: Spec) -> list[IPNetwork]:
     """Those that the file states of its networks."""
-    return [ipaddress.ip_network(subnet) for network in spec.networks.values() if network is not None for subnet in network.subnets]
+    return [ipaddress.ip_network(subnet) for network in spec.networks.values() if network is not None for subnet in network.prefixes]
 
 
 def is_outside(peer: Peer, subnets: Iterable[IPNetwork]) -> bool:
