@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from netwright.errors import InvalidValue, Problem
@@ -11,7 +10,6 @@ from netwright.firewall.docker_nft import accepted_mark
 from netwright.firewall.foreign import foreign_rules, obstacles
 from netwright.firewall.intents import BridgeNetwork, Intents, Protection
 from netwright.model.address import family
-from netwright.model.docker import Attachment, DockerNetwork
 from netwright.model.firewall import ForeignChain, ForeignRules, ForwardFilter, Table
 from netwright.model.link import LinkKey
 from netwright.model.names import SHARED_FILE
@@ -19,11 +17,11 @@ from netwright.model.netns import HOST, NetnsRef
 from netwright.model.route import Route
 from netwright.model.state import Desired, Namespace, State
 from netwright.resolve.chosen_subnets import choose_subnets
-from netwright.resolve.docker_network import desired_network, needs_forwarding
-from netwright.resolve.docker_range import chosen_ranges
+from netwright.resolve.docker_network import needs_forwarding
+from netwright.resolve.docker_part import wanted_attachments, wanted_networks
 from netwright.resolve.endpoint import Endpoint, Holder, holders, resolve_endpoints
 from netwright.resolve.external import missing
-from netwright.resolve.facts import Facts, matches
+from netwright.resolve.facts import Facts
 from netwright.resolve.host_access import shim_routes
 from netwright.resolve.host_check import overlaps
 from netwright.resolve.identities import Identities
@@ -107,8 +105,8 @@ def resolve(document: Document, facts: Facts) -> Resolved:
     desired = Desired(
         stack=document.spec.name,
         state=State(namespaces=namespaces, files=files),
-        docker_networks=_docker_networks(document, networks, endpoints, sizes.mtus),
-        attachments=_attachments(document, networks, facts, waiting),
+        docker_networks=wanted_networks(document, networks, endpoints, sizes.mtus),
+        attachments=wanted_attachments(document, networks, facts, waiting),
         waiting=tuple(dict.fromkeys(waiting)),
         warnings=(
             *overlapping,
@@ -255,52 +253,3 @@ def _files(document: Document, holder: Holder) -> dict[str, str]:
 
 def _foreign(stack: str, forward: ForwardFilter, intents: Intents) -> dict[ForeignChain, ForeignRules]:
     return {chain: ForeignRules(rules=rules) for chain, rules in foreign_rules(stack, forward, intents).items() if rules}
-
-
-def _docker_networks(
-    document: Document, networks: dict[str, Network], endpoints: list[Endpoint], mtus: Mapping[str, int]
-) -> dict[str, DockerNetwork]:
-    wanted = {}
-    for network in networks.values():
-        if network.docker_name is None or network.spec.external:
-            continue
-        reserved = {
-            f"{endpoint.holder.name}-{endpoint.interface}" + ("-6" if version == 6 else ""): str(address)
-            for endpoint in endpoints
-            if endpoint.network is network
-            for version in (4, 6)
-            if (address := endpoint.address(version)) is not None
-        }
-        reserved |= network.spec.aux_addresses
-        wanted[network.docker_name] = desired_network(
-            document.spec.name,
-            network.key,
-            network.spec,
-            reserved,
-            network.bridge or "",
-            chosen=chosen_ranges(document, network.key),
-            mtu=mtus.get(network.key),
-        )
-    return wanted
-
-
-def _attachments(document: Document, networks: dict[str, Network], facts: Facts, waiting: list[str]) -> dict[str, dict[str, Attachment]]:
-    wanted: dict[str, dict[str, Attachment]] = {}
-    for key, spec in document.spec.containers.items():
-        if spec is None or not spec.networks:
-            continue
-        found = matches(key, spec, facts.docker)
-        if not found:
-            waiting.append(f"containers.{key}: its networks wait for the container to be there")
-        for container in found:
-            for name, attachment in spec.networks.items():
-                network = networks.get(name)
-                if network is None or network.docker_name is None:
-                    continue
-                addresses = (attachment.address if attachment else None) or []
-                wanted.setdefault(container.name, {})[network.docker_name] = Attachment(
-                    network=network.docker_name,
-                    ipv4=next((a for a in addresses if family(a) == 4), None),
-                    ipv6=next((a for a in addresses if family(a) == 6), None),
-                )
-    return wanted
