@@ -110,6 +110,24 @@ def test_a_port_that_docker_publishes_to_everybody_is_open_to_the_chosen_only(
     assert fetch(outside, "10.0.0.1", 8080, "10.1.7.7") == "the page"
 
 
+def test_a_containers_port_comes_in_where_forward_lets_pass_what_dockers_own_chains_do_not(
+    engine: DockerHost, outside: str, netwrights: netwright.Engine
+) -> None:
+    # A host that forwarded before Docker came: its FORWARD accepts. Since 28, Docker drops what it has not published, all the same.
+    engine.run("iptables", "-P", "FORWARD", "ACCEPT")
+    try:
+        engine.web("web")
+        document = netwright.parse(SHOP, "shop.yaml")
+        netwrights.apply(document)
+        assert fetch(outside, "10.0.0.1", 8080, "10.0.7.7") == "the page"
+        assert fetch(outside, "10.0.0.1", 8080, "10.1.7.7") == "refused"
+        assert netwrights.apply(document).plan.operations == ()
+        netwrights.destroy("shop")
+        assert not any("netwright" in rule for rule in chain(engine))
+    finally:
+        engine.run("iptables", "-P", "FORWARD", "DROP")
+
+
 def test_a_network_of_ours_works_where_forward_drops_and_br_netfilter_is_on(
     engine: DockerHost, outside: str, netwrights: netwright.Engine
 ) -> None:

@@ -95,8 +95,17 @@ def test_a_publish_to_somebody_elses_network_is_let_through_by_what_it_translate
     )
 
 
-def test_where_nothing_is_dropped_nothing_is_put() -> None:
-    assert foreign_rules("web", ForwardFilter(docker_user=frozenset({4, 6})), Intents(networks=(LAN,), publishes=(TO_DOCKER,))) == {}
+def test_where_nothing_is_dropped_nothing_is_put_but_what_docker_itself_may_drop() -> None:
+    intents = Intents(networks=(LAN,), publishes=(TO_DOCKER,))
+    assert foreign_rules("web", ForwardFilter(), intents) == {}
+    assert foreign_rules("web", ForwardFilter(docker_user=frozenset({4, 6})), intents) == {
+        DOCKER_USER4: (
+            (
+                "-m conntrack --ctstate DNAT --ctproto 6 --ctreplsrc 172.17.0.5 --ctorigdstport 8000:8010 --ctreplsrcport 9000:9010"
+                ' -m comment --comment "netwright:web publish" -j ACCEPT'
+            ),
+        )
+    }
 
 
 @pytest.mark.parametrize(

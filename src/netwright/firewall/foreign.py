@@ -49,6 +49,9 @@ def foreign_rules(stack: str, forward: ForwardFilter, intents: Intents) -> Mappi
             rules.extend(_restrictions(stack, intents, of_family))
         if of_family in forward.drops:
             rules.extend(_accepts(stack, forward, intents, of_family))
+        if of_family in forward.drops or has_docker_user:
+            # Docker 28 and later drop what they have not published themselves, whatever FORWARD does.
+            rules.extend(_published(stack, intents, of_family))
         if rules:
             chain = ForeignChain(of_family, FILTER, DOCKER_USER if has_docker_user else FORWARD)
             found[chain] = tuple(dict.fromkeys(rules))
@@ -106,6 +109,9 @@ def _accepts(stack: str, forward: ForwardFilter, intents: Intents, of_family: in
         name, comment = parse_ifname(interface), _comment(stack, "interface")
         yield f"-i {name} {comment} -j ACCEPT"
         yield f"-o {name} -m conntrack --ctstate RELATED,ESTABLISHED {comment} -j ACCEPT"
+
+
+def _published(stack: str, intents: Intents, of_family: int) -> Iterator[str]:
     for publish in beyond(intents, of_family):
         # Both directions and their ICMP errors in one rule: these matches look at the connection, not at the packet.
         yield (
