@@ -6,21 +6,14 @@ Therefore nobody's container is ever taken off a network for that: only those ar
 
 from __future__ import annotations
 
-import ipaddress
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from netwright.model.address import family
-from netwright.model.docker import STACK_LABEL, Attachment, DockerNetwork, DockerState, DockerSubnet
+from netwright.model.docker import Attachment, DockerNetwork, DockerState
 from netwright.model.operation import ConnectContainer, CreateDockerNetwork, DisconnectContainer, RemoveDockerNetwork
 from netwright.model.state import Desired, State
+from netwright.planning.docker_differences import are, differences, listed
 
-ENGINE_OPTIONS = (
-    "com.docker.network.enable_ipv4",
-    "com.docker.network.enable_ipv6",
-    "com.docker.network.driver.overlay.vxlanid_list",
-)
-"""Newer engines write these among a network's options themselves."""
 START_IT = "start Docker (`systemctl start docker`), or install it (Debian's package is docker.io)"
 
 
@@ -86,7 +79,7 @@ class _Networks:
         others = self._others(there)
         if others:
             self.refused.append(
-                f"the Docker network {name} must be made anew because {why}, and {_list(others)} {_are(others)} on it: "
+                f"the Docker network {name} must be made anew because {why}, and {listed(others)} {are(others)} on it: "
                 f"disconnect {_them(others)} first (`docker network disconnect {name} {others[0]}`)"
             )
             return
@@ -98,7 +91,7 @@ class _Networks:
         others = self._others(there)
         if others:
             self.refused.append(
-                f"the Docker network {there.name} is this stack's and not wanted any more, and {_list(others)} {_are(others)} on it: "
+                f"the Docker network {there.name} is this stack's and not wanted any more, and {listed(others)} {are(others)} on it: "
                 f"disconnect {_them(others)} first (`docker network disconnect {there.name} {others[0]}`)"
             )
             return
@@ -108,65 +101,6 @@ class _Networks:
     def _others(self, there: DockerNetwork) -> list[str]:
         """The containers on it that somebody else put there."""
         return sorted(name for name in there.used_by if there.name not in self._desired.earlier_attachments.get(name, frozenset()))
-
-
-def differences(wanted: DockerNetwork, there: DockerNetwork) -> Iterator[str]:
-    """In what a network of ours is not as wanted: a clause for each difference, "its driver is macvlan, not bridge".
-
-    What the file does not state is Docker's choice and no difference: a gateway, subnets. Options and labels are compared whole, since
-    nobody but the stack can have set those of its network: one that has left the file is a difference.
-    """
-    if wanted.driver != there.driver:
-        yield f"its driver is {there.driver}, not {wanted.driver}"
-    if wanted.internal != there.internal:
-        yield "it is not internal" if wanted.internal else "it is internal"
-    if wanted.ipv6 != there.ipv6:
-        yield "it has no IPv6" if wanted.ipv6 else "it has IPv6"
-    if wanted.attachable != there.attachable:
-        yield "containers cannot join it" if wanted.attachable else "containers can join it"
-    if wanted.ingress != there.ingress:
-        yield "it is not the swarm's ingress network" if wanted.ingress else "it is the swarm's ingress network"
-    for version in (4, 6):
-        yield from _subnet_differences(_of_family(wanted.subnets, version), _of_family(there.subnets, version))
-    ignored = {option: value for option, value in there.options.items() if option in ENGINE_OPTIONS and option not in wanted.options}
-    yield from _mapping_differences("option", wanted.options, {k: v for k, v in there.options.items() if k not in ignored})
-    yield from _mapping_differences("label", _unmarked(wanted.labels), _unmarked(there.labels))
-
-
-def _subnet_differences(wanted: Mapping[str, DockerSubnet], there: Mapping[str, DockerSubnet]) -> Iterator[str]:
-    if not wanted:
-        return
-    if wanted.keys() != there.keys():
-        yield f"its {_plural('subnet', there)} {_are(there)} {_list(there)}, not {_list(wanted)}" if there else f"it lacks {_list(wanted)}"
-        return
-    for prefix, want in wanted.items():
-        have = there[prefix]
-        if want.gateway is not None and want.gateway != have.gateway:
-            yield f"its gateway in {prefix} is {have.gateway or 'nobody'}, not {want.gateway}"
-        if want.ip_range != have.ip_range and not want.range_chosen:
-            yield f"containers get addresses of {have.ip_range or prefix}, not of {want.ip_range or prefix}"
-        elif free := _allocatable(want, have):
-            yield f"{_list(free)} {_are(free)} not reserved in it"
-
-
-def _allocatable(want: DockerSubnet, have: DockerSubnet) -> list[str]:
-    """The addresses that must not go to a container, and can."""
-    pool = ipaddress.ip_network(have.ip_range or have.subnet)
-    kept = {have.gateway, *have.reserved.values()}
-    return sorted(
-        {address for address in want.reserved.values() if address not in kept and ipaddress.ip_address(address) in pool},
-        key=lambda address: int(ipaddress.ip_address(address)),
-    )
-
-
-def _mapping_differences(what: str, wanted: Mapping[str, str], there: Mapping[str, str]) -> Iterator[str]:
-    for key in sorted(wanted.keys() | there.keys()):
-        if key not in there:
-            yield f"it has not the {what} {key}={wanted[key]}"
-        elif key not in wanted:
-            yield f"it has the {what} {key}={there[key]}"
-        elif wanted[key] != there[key]:
-            yield f"its {what} {key} is {there[key]}, not {wanted[key]}"
 
 
 def _attachments(
@@ -229,29 +163,8 @@ def _unreachable(desired: Desired, docker: DockerState | None) -> Iterator[str]:
         for network in sorted(desired.earlier_attachments[name] - desired.attachments.get(name, {}).keys())
     ]
     if needs:
-        yield f"{_list(needs)} {'need' if len(needs) > 1 else 'needs'} Docker: {why}; {START_IT}"
-
-
-def _of_family(subnets: Iterable[DockerSubnet], version: int) -> dict[str, DockerSubnet]:
-    return {subnet.subnet: subnet for subnet in subnets if family(subnet.subnet) == version}
-
-
-def _unmarked(labels: Mapping[str, str]) -> dict[str, str]:
-    """Without our mark: whose it is was asked before."""
-    return {key: value for key, value in labels.items() if key != STACK_LABEL}
-
-
-def _list(names: Iterable[str]) -> str:
-    return ", ".join(names)
-
-
-def _are(names: Mapping[str, object] | list[str]) -> str:
-    return "is" if len(names) == 1 else "are"
+        yield f"{listed(needs)} {'need' if len(needs) > 1 else 'needs'} Docker: {why}; {START_IT}"
 
 
 def _them(names: list[str]) -> str:
     return "it" if len(names) == 1 else "them"
-
-
-def _plural(word: str, names: Mapping[str, object]) -> str:
-    return word if len(names) == 1 else f"{word}s"
