@@ -66,10 +66,10 @@ def load(path: str | Path) -> Document:
     return parse(_read(Path(path)), str(path))
 
 
-def plan(document: Document, *, state_folder: str | None = None) -> Plan:
+def plan(document: Document, *, replace_networks: bool = False, state_folder: str | None = None) -> Plan:
     """What `apply` would do. Touches nothing."""
     with open_engine(state_folder=state_folder) as engine:
-        return engine.plan(document)
+        return engine.plan(document, replace_networks=replace_networks)
 
 
 def apply(
@@ -78,14 +78,18 @@ def apply(
     wait: bool = True,
     confirm_seconds: float | None = None,
     allow_lockout: bool = False,
+    replace_networks: bool = False,
     state_folder: str | None = None,
 ) -> Outcome:
     """Make the host match, verified and committed; or leave it as it was and raise.
 
     `allow_lockout`: also where that takes the host's default route, or what carries the SSH session that this process belongs to.
+    `replace_networks`: Docker networks may be made anew though others' containers are on them; these are put back as they were.
     """
     with open_engine(state_folder=state_folder) as engine:
-        return engine.apply(document, wait=wait, confirm_seconds=confirm_seconds, allow_lockout=allow_lockout)
+        return engine.apply(
+            document, wait=wait, confirm_seconds=confirm_seconds, allow_lockout=allow_lockout, replace_networks=replace_networks
+        )
 
 
 def destroy(stack: str, *, wait: bool = True, allow_lockout: bool = False, state_folder: str | None = None) -> Outcome:

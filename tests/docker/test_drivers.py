@@ -15,6 +15,8 @@ from clients import fetch, serving
 from netwright.errors import Refused, SpecError
 from netwright.planning.commands import shell_commands
 
+pytestmark = pytest.mark.every_engine
+
 
 @pytest.fixture
 def netwrights(tmp_path: Path) -> Iterator[netwright.Engine]:

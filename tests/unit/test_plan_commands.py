@@ -12,7 +12,8 @@ import pytest
 from every_operation import BOX, CASES, ETH0, PORT, TABLE, WEB, WHY
 from jsonschema import Draft202012Validator
 
-from netwright.model.loan import NicLoan, SysctlLoan
+from netwright.model.docker import Attachment
+from netwright.model.loan import ConnectionLoan, DetachmentLoan, NicLoan, SysctlLoan
 from netwright.model.netns import HOST, container
 from netwright.model.operation import (
     AddAddress,
@@ -51,6 +52,8 @@ LOANS = (
         routes=(Route(to="0.0.0.0/0", via="192.0.2.1", dev="enp3s0", protocol=3),),
     ),
     SysctlLoan(netns=HOST, key="net.ipv4.ip_forward", value="0"),
+    ConnectionLoan(container="web", network="shop"),
+    DetachmentLoan(container="web", attachment=Attachment(network="shop", ipv4="172.31.0.7", aliases=("www",), driver_options={"a": "b"})),
 )
 
 

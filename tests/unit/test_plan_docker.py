@@ -7,9 +7,11 @@ from dataclasses import replace
 import pytest
 
 from netwright.model.docker import Attachment, Container, DockerNetwork, DockerState, DockerSubnet
+from netwright.model.loan import DetachmentLoan
 from netwright.model.operation import ConnectContainer, CreateDockerNetwork, DisconnectContainer, RemoveDockerNetwork
 from netwright.model.state import Claims, Desired, State
 from netwright.planning.docker import DockerPart, docker_operations
+from netwright.planning.planner import plan
 
 SUBNET = DockerSubnet(subnet="172.30.0.0/16", gateway="172.30.0.1", reserved={"my_netns-uplink": "172.30.0.2"})
 WANTED = DockerNetwork(
@@ -150,7 +152,7 @@ def test_a_network_in_use_is_not_made_anew():
     there = replace(THERE, internal=True, used_by=("db", "web"))
     assert docker_operations(desired(WANTED), seen(there)) == DockerPart(
         refused=(
-            "the Docker network custom must be made anew because it is internal, and db, web are on it: disconnect them first (`docker network disconnect custom db`)",
+            "the Docker network custom must be made anew because it is internal, and db, web are on it: with --replace they are disconnected for a moment, and connected again as before",
         )
     )
 
@@ -210,7 +212,69 @@ def test_another_address_takes_a_new_connection():
     assert part == DockerPart(
         disconnect=(DisconnectContainer(container="web", network="custom", why=why),),
         connect=(ConnectContainer(container="web", attachment=want, why=why),),
+        detached=(DetachmentLoan(container="web", attachment=Attachment(network="custom", ipv4="172.30.0.77")),),
     )
+
+
+AS_IT_WAS = Attachment(
+    network="custom",
+    ipv4="172.30.0.20",
+    ipv6="fd99::20",
+    aliases=("www",),
+    links=("db:store",),
+    driver_options={"a": "b"},
+    gateway_priority=7,
+)
+
+
+def test_a_network_in_use_is_made_anew_where_that_is_allowed_and_who_was_on_it_is_written_down():
+    there = replace(THERE, internal=True, used_by=("ours", "web"))
+    containers = [
+        Container(name="web", pid=1, attachments={"custom": replace(AS_IT_WAS, gateway4="172.30.0.1")}),
+        Container(name="ours", pid=2, attachments=on(custom="172.30.0.9")),
+        Container(name="apart", pid=3, attachments=on(lan="10.0.0.3")),
+    ]
+    wanted = desired(WANTED, attachments={"ours": on(custom="172.30.0.9")}, earlier_attachments={"ours": frozenset({"custom"})})
+    why = "custom is made anew: it is internal"
+    assert docker_operations(wanted, seen(there, containers=containers), replace_networks=True) == DockerPart(
+        disconnect=(
+            DisconnectContainer(container="ours", network="custom", why=why),
+            DisconnectContainer(container="web", network="custom", why=why),
+        ),
+        remove=(RemoveDockerNetwork(name="custom", why="made anew: it is internal"),),
+        create=(CreateDockerNetwork(network=WANTED, why="made anew: it is internal"),),
+        connect=(
+            ConnectContainer(container="ours", attachment=on(custom="172.30.0.9")["custom"], why=why),
+            ConnectContainer(
+                container="web",
+                attachment=replace(AS_IT_WAS, ipv6=None),
+                why=why + "; fd99::20 is in no subnet of it any more: Docker gives another address",
+            ),
+        ),
+        detached=(DetachmentLoan(container="web", attachment=replace(AS_IT_WAS, gateway4="172.30.0.1")),),
+    )
+
+
+def test_a_container_that_a_cut_off_run_has_taken_off_comes_back_as_it_was_and_is_not_ours():
+    begun = {"web": {"custom": AS_IT_WAS}, "gone": {"custom": AS_IT_WAS}}
+    part = docker_operations(desired(WANTED, detached=begun), seen(THERE, containers=[web(lan="10.0.0.2")]))
+    back = ConnectContainer(
+        container="web",
+        attachment=replace(AS_IT_WAS, ipv6=None),
+        why="it was on it before; fd99::20 is in no subnet of it any more: Docker gives another address",
+    )
+    assert part == DockerPart(connect=(back,))
+    made = plan(desired(WANTED, detached=begun), seen(THERE, containers=[web(lan="10.0.0.2")]))
+    assert (made.operations, made.loans) == ((back,), ())
+
+
+def test_a_network_that_a_cut_off_run_was_allowed_to_make_anew_may_be_taken_back():
+    there = replace(THERE, internal=True, used_by=("db", "web"))
+    containers = [web(custom="172.30.0.77"), Container(name="db", pid=2, attachments={"custom": AS_IT_WAS})]
+    part = docker_operations(desired(WANTED, detached={"web": on(custom="172.30.0.20")}), seen(there, containers=containers))
+    assert part.refused == ()
+    assert [(one.container, one.attachment.ipv4) for one in part.connect] == [("db", "172.30.0.20"), ("web", "172.30.0.20")]
+    assert [loan.container for loan in part.detached] == ["db"]
 
 
 def test_only_what_we_had_connected_is_disconnected():

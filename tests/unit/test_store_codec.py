@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from netwright.backends.store import codec
+from netwright.model.docker import Attachment
 from netwright.model.link import LinkKey
-from netwright.model.loan import ConnectionLoan, Loan, NicLoan, SysctlLoan
+from netwright.model.loan import Loan, NicLoan, SysctlLoan
 from netwright.model.netns import HOST, NetnsRef, container, named
 from netwright.model.route import Address, Route
 from netwright.model.state import Claims
@@ -31,7 +32,8 @@ st.register_type_strategy(str, TEXT)
 st.register_type_strategy(NetnsRef, NETNS)
 st.register_type_strategy(Address, every_field(Address))
 st.register_type_strategy(Route, every_field(Route))
-LOANS = st.lists(st.one_of(every_field(NicLoan), every_field(SysctlLoan), every_field(ConnectionLoan)), max_size=4).map(tuple)
+st.register_type_strategy(Attachment, every_field(Attachment))
+LOANS = st.lists(st.one_of(*(every_field(kind) for kind in typing.get_args(Loan))), max_size=4).map(tuple)
 
 
 @given(loans=LOANS)

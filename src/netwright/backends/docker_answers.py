@@ -55,7 +55,7 @@ def _bridge(driver: str, options: Mapping[str, str], id_: str) -> str | None:
 
 
 def container(summary: Answer, inspected: Answer | None, names: Mapping[str, str]) -> Container:
-    """One of /containers/json; `inspected`: what /containers/ID/json says of it if it runs. `names`: network id → name.
+    """One of /containers/json; `inspected`: what /containers/ID/json says of it, if it was asked. `names`: network id → name.
 
     The pid and the addresses of a running container are of one answer, so that they are of one run of it.
     """
@@ -63,7 +63,7 @@ def container(summary: Answer, inspected: Answer | None, names: Mapping[str, str
     pid = (inspected or {}).get("State", {}).get("Pid") or 0
     endpoints = (told.get("NetworkSettings") or {}).get("Networks") or {}
     attachments = {
-        name: _attachment(name, endpoint or {}, running=pid > 0)
+        name: _attachment(name, endpoint or {}, summary["Id"], running=pid > 0)
         for key, endpoint in endpoints.items()
         if (name := names.get((endpoint or {}).get("NetworkID") or key, key)) and not (pid and _is_left_over(endpoint or {}))
     }
@@ -106,7 +106,7 @@ def _subnet(pool: Answer) -> DockerSubnet:
     )
 
 
-def _attachment(name: str, endpoint: Answer, *, running: bool) -> Attachment:
+def _attachment(name: str, endpoint: Answer, container: str, *, running: bool) -> Attachment:
     """A container that does not run has no addresses; those that it asked for are the ones it will have."""
     asked = endpoint.get("IPAMConfig") or {}
     ipv4, ipv6 = endpoint.get("IPAddress"), endpoint.get("GlobalIPv6Address")
@@ -118,6 +118,13 @@ def _attachment(name: str, endpoint: Answer, *, running: bool) -> Attachment:
         ipv6=_ip(ipv6),
         gateway4=_ip(endpoint.get("Gateway")),
         gateway6=_ip(endpoint.get("IPv6Gateway")),
+        # Engines before 25 give it its short id for a name by themselves.
+        aliases=tuple(alias for alias in endpoint.get("Aliases") or () if alias != container[:_ID_DIGITS]),
+        links=tuple(endpoint.get("Links") or ()),
+        mac=endpoint.get("MacAddress") or None,
+        link_local=tuple(asked.get("LinkLocalIPs") or ()),
+        driver_options=dict(endpoint.get("DriverOpts") or {}),
+        gateway_priority=endpoint.get("GwPriority") or 0,
     )
 
 

@@ -17,7 +17,8 @@ from docker import APIClient
 from docker.constants import MINIMUM_DOCKER_API_VERSION
 from docker.errors import APIError, DockerException, NotFound
 from docker.types import IPAMConfig, IPAMPool
-from docker.utils import kwargs_from_env
+from docker.utils import kwargs_from_env, version_gte
+from requests import Response
 from requests.exceptions import RequestException, Timeout
 from urllib3.exceptions import HTTPError
 
@@ -33,6 +34,8 @@ IN_USE_BY_SWARM = "in use by task"
 SWARM_PAUSE_SECONDS = 0.05
 NFTABLES_SINCE = (1, 52)
 """Docker 29's API, before which Docker wrote no rules into nftables: an older engine need not be asked."""
+MAC_OF_ENDPOINT = "1.44"
+"""The API since which a container may have a MAC address for each network."""
 WITH_A_PROCESS = frozenset({"running", "paused"})
 """The states of a container that has a network namespace to enter."""
 
@@ -58,13 +61,14 @@ class DockerSession:
         self._client.close()
 
     def observe(self) -> DockerState:
-        """Two lists, and one inspection for each container that runs: no list tells its pid."""
+        """Two lists, and one inspection for each container that runs (no list tells its pid) or is on a stack's network (or its aliases)."""
         with self._asking("list its networks and containers"):
             listed = self._client.networks()
             nftables = self._speaks >= NFTABLES_SINCE and uses_nftables(self._client.info())
             names = {answer["Id"]: answer["Name"] for answer in listed}
+            owned = {answer["Id"] for answer in listed if STACK_LABEL in (answer.get("Labels") or {})}
             containers = [
-                container(summary, self._inspect(summary["Id"]) if summary.get("State") in WITH_A_PROCESS else None, names)
+                container(summary, self._inspect(summary["Id"]) if _is_to_be_inspected(summary, owned) else None, names)
                 for summary in self._client.containers(all=True)
             ]
         users: dict[str, list[str]] = {}
@@ -125,7 +129,22 @@ class DockerSession:
             found = self._find_container(name)
             if found is None:
                 raise DockerError(f"the container {name} is not there any more", hint=LOOK_AGAIN)
-            self._client.connect_container_to_network(found["Id"], on, ipv4_address=attachment.ipv4, ipv6_address=attachment.ipv6)
+            settings = self._client.create_endpoint_config(
+                ipv4_address=attachment.ipv4,
+                ipv6_address=attachment.ipv6,
+                aliases=list(attachment.aliases),
+                links=[(other, alias) for other, _, alias in (link.partition(":") for link in attachment.links)],
+                link_local_ips=list(attachment.link_local) or None,
+                driver_opt=dict(attachment.driver_options),
+                # Engines before 25 take a MAC address for the whole container only, and keep that by themselves.
+                mac_address=attachment.mac if version_gte(self._client.api_version, MAC_OF_ENDPOINT) else None,
+            )
+            if attachment.gateway_priority:
+                settings["GwPriority"] = attachment.gateway_priority
+            url = f"{self._client.base_url}/v{self._client.api_version}/networks/{on}/connect"
+            answer = self._client.post(url, json={"Container": found["Id"], "EndpointConfig": settings}, timeout=PATIENCE_SECONDS)
+            if not answer.ok:
+                raise APIError(f"{answer.status_code}: {answer.reason}", response=answer, explanation=_explanation(answer))
 
     def disconnect(self, name: str, network_name: str) -> None:
         """Take a container off a network; one that is not on it, or gone, is no error."""
@@ -172,6 +191,19 @@ class DockerSession:
             raise DockerError(f"the Docker Engine would not {words}: {said}", hint=_hint(said)) from error
         except (DockerException, RequestException, HTTPError, OSError) as error:
             raise Unreachable(f"the Docker Engine at {self.url} did not {words}: {_reason(error)}", hint=START_IT) from error
+
+
+def _is_to_be_inspected(summary: Answer, owned: set[str]) -> bool:
+    endpoints = (summary.get("NetworkSettings") or {}).get("Networks") or {}
+    return summary.get("State") in WITH_A_PROCESS or any((endpoint or {}).get("NetworkID") in owned for endpoint in endpoints.values())
+
+
+def _explanation(answer: Response) -> str:
+    try:
+        said = answer.json().get("message")
+    except ValueError:
+        said = answer.text
+    return str(said or answer.reason)
 
 
 def _knock(url: str) -> None:

@@ -48,26 +48,41 @@ class Engine:
         self._world.close()
         self._store.close()
 
-    def plan(self, document: Document) -> Plan:
+    def plan(self, document: Document, *, replace_networks: bool = False) -> Plan:
         """What `apply` would do. Touches nothing. Raises SpecError, Refused, BackendError."""
         stack = document.spec.name
         self._progress.phase("observing")
-        drawn = draw(self._world, self._store, stack, document, journal=self._store.journals().get(stack))
+        journal = self._store.journals().get(stack)
+        drawn = draw(self._world, self._store, stack, document, journal=journal, replace_networks=replace_networks)
         for reason in lockout_reasons(self._caller, document, drawn):
             self._progress.note(f"apply will refuse this without --allow-lockout: {reason}")
         return drawn.plan
 
-    def apply(self, document: Document, *, wait: bool = True, confirm_seconds: float | None = None, allow_lockout: bool = False) -> Outcome:
+    def apply(
+        self,
+        document: Document,
+        *,
+        wait: bool = True,
+        confirm_seconds: float | None = None,
+        allow_lockout: bool = False,
+        replace_networks: bool = False,
+    ) -> Outcome:
         """Make the host match, or leave it as it was. `allow_lockout`: also where that cuts the caller's session or the default route.
+        `replace_networks`: Docker networks may be made anew though others' containers are on them; these are put back as they were.
 
         Raises SpecError, Refused, Busy (nothing was touched), ApplyFailed or Interrupted (the message says what the state is).
         """
         with self._store.lock(wait=wait, waiting=self._progress.note):
-            recovered = self._tidy()
+            recovered, stack = self._tidy(), document.spec.name
             outcome = self._runs.change(
-                document.spec.name, document, recovered=recovered, confirm_seconds=confirm_seconds, guarded=not allow_lockout
+                stack,
+                document,
+                recovered=recovered,
+                confirm_seconds=confirm_seconds,
+                guarded=not allow_lockout,
+                replace_networks=replace_networks,
             )
-            return self._still_to_be_confirmed(document.spec.name, outcome)
+            return self._still_to_be_confirmed(stack, outcome)
 
     def revise(self, change: Change, *, wait: bool = True, allow_lockout: bool = False) -> Revision:
         """Apply a stack's committed file as `change` rewrites it; what others commit at the same time comes before or after. Raises as `apply`."""
@@ -183,7 +198,9 @@ class Engine:
             self._progress.note(f"The stack {stack} was not confirmed in time; going back to what it was before.")
             try:
                 document = parse(trial.spec, trial.source) if trial.spec is not None else None
-                self._runs.change(stack, document, recovered=(), confirm_seconds=None, leases=trial.leases, lenient=True)
+                self._runs.change(
+                    stack, document, recovered=(), confirm_seconds=None, leases=trial.leases, lenient=True, replace_networks=True
+                )
             except NetwrightError as error:
                 failures.append(error)
             else:

@@ -44,12 +44,15 @@ class Runs:
         leases: Mapping[str, str] | None = None,
         lenient: bool = False,
         guarded: bool = False,
+        replace_networks: bool = False,
     ) -> Outcome:
         started = time.monotonic()
         previous = self._store.commits().get(stack)
         cut_off = self._store.journals().get(stack)
         self._progress.phase("observing")
-        drawn = draw(self._world, self._store, stack, document, journal=cut_off, leases=leases, lenient=lenient)
+        drawn = draw(
+            self._world, self._store, stack, document, journal=cut_off, leases=leases, lenient=lenient, replace_networks=replace_networks
+        )
         if not drawn.plan:
             commit(self._store, stack, document, drawn, changed=cut_off is not None, lenient=lenient)
             return Outcome(plan=drawn.plan, seconds=time.monotonic() - started, recovered=recovered)

@@ -10,7 +10,7 @@ from ipaddress import ip_interface
 from netwright.engine.survey import look_closer, look_first
 from netwright.errors import NetwrightError, Problem, Refused, SpecError
 from netwright.model.address import ip_of
-from netwright.model.loan import ConnectionLoan, Loan, SysctlLoan
+from netwright.model.loan import ConnectionLoan, DetachmentLoan, Loan, NicLoan, SysctlLoan
 from netwright.model.netns import HOST
 from netwright.model.operation import Plan
 from netwright.model.state import Claims, Desired, State
@@ -43,7 +43,15 @@ class Draw:
 
     def loans_after(self, loans: tuple[Loan, ...]) -> tuple[Loan, ...]:
         """What stays borrowed when the target is reached."""
-        return loans_held(self.target, loans)
+        return (*loans_held(self.target, loans), *(loan for loan in loans if isinstance(loan, DetachmentLoan) and self._is_away(loan)))
+
+    def _is_away(self, loan: DetachmentLoan) -> bool:
+        """The container could not be put back: Docker is not there, say."""
+        docker, network = self.observed.docker, loan.attachment.network
+        if docker is None or not docker.reachable:
+            return True
+        there = docker.containers.get(loan.container)
+        return there is not None and network not in there.attachments and network in docker.networks
 
     def fingerprints_after(self, observed: State) -> dict[str, str]:
         """What our tables look like in the kernel's own words, now that they were just loaded."""
@@ -77,12 +85,13 @@ def draw(
     trust: dict[str, str] | None = None,
     leases: Mapping[str, str] | None = None,
     lenient: bool = False,
+    replace_networks: bool = False,
 ) -> Draw:
     """Observe, resolve, plan. `document` None: towards nothing. `journal`: an unfinished run whose traces count as ours.
 
     `trust`: fingerprints to believe instead of the remembered ones. `leases`: addresses that the document had given out, where
     those of the last commit are not its own. `lenient`: what the host does not allow is left out, and
-    told in `spared`. Raises SpecError for problems that have a place in the file, Refused for conflicts with the host; nothing
+    told in `spared`. `replace_networks`: Docker networks may be made anew though others' containers are on them. Raises SpecError for problems that have a place in the file, Refused for conflicts with the host; nothing
     was touched.
     """
     commits = store.commits()
@@ -97,8 +106,8 @@ def draw(
         look_first,
         world,
         [d for d in (document, committed, unfinished) if d is not None],
-        also={loan.netns for loan in loans if not isinstance(loan, ConnectionLoan)} | (set(journal.claims.netns) if journal else set()),
-        docker=any(isinstance(loan, ConnectionLoan) for loan in loans),
+        also={loan.netns for loan in loans if isinstance(loan, NicLoan | SysctlLoan)} | (set(journal.claims.netns) if journal else set()),
+        docker=any(isinstance(loan, ConnectionLoan | DetachmentLoan) for loan in loans),
     )
     first = look(everywhere=everywhere)
     if not everywhere and commit is None and journal is None and _carries_marks(first, stack):
@@ -137,7 +146,7 @@ def draw(
     )
     observed = look_closer(world, first, desired)
     given_up = [loan for loan in loans if loan not in loans_held(resolved.desired, loans)]
-    made = plan(desired, observed, lenient=lenient)
+    made = plan(desired, observed, lenient=lenient, replace_networks=replace_networks)
     source = document.source if document is not None else ""
     return Draw(
         plan=made,

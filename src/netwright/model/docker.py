@@ -64,6 +64,15 @@ class Attachment:
     ipv6: str | None = None
     gateway4: str | None = None
     gateway6: str | None = None
+    aliases: tuple[str, ...] = ()
+    """More names by which others on the network find it."""
+    links: tuple[str, ...] = ()
+    """Docker's legacy links: CONTAINER:ALIAS."""
+    mac: str | None = None
+    link_local: tuple[str, ...] = ()
+    driver_options: Mapping[str, str] = field(default_factory=dict)
+    gateway_priority: int = 0
+    """Of several networks the one with the highest has the container's default route (engines since 28)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from netwright.model.docker import Attachment
 from netwright.model.netns import NetnsRef
 from netwright.model.route import Address, Route
 
@@ -65,7 +66,19 @@ class ConnectionLoan:
         return ("connection", self.container, self.network)
 
 
-Loan = NicLoan | SysctlLoan | ConnectionLoan
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DetachmentLoan:
+    """A container of somebody else's that is taken off a Docker network for a moment, and how it was on it: put back when the run is over."""
+
+    container: str
+    attachment: Attachment
+
+    @property
+    def identity(self) -> tuple[str, ...]:
+        return ("detachment", self.container, self.attachment.network)
+
+
+Loan = NicLoan | SysctlLoan | ConnectionLoan | DetachmentLoan
 
 
 def nic_loans(loans: Iterable[Loan]) -> tuple[NicLoan, ...]:

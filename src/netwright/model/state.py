@@ -72,6 +72,8 @@ class Desired:
     earlier: State = field(default_factory=State)
     earlier_attachments: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """Container → networks that we, and nobody else, connected it to."""
+    detached: Mapping[str, Mapping[str, Attachment]] = field(default_factory=dict)
+    """Container → network that a run has taken it off for a moment → how it was on it."""
     claims: Claims = field(default_factory=lambda: Claims())  # noqa: PLW0108 - Claims stands below
     nic_loans: tuple[NicLoan, ...] = ()
     """NICs that the stack holds now."""

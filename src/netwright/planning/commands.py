@@ -213,4 +213,14 @@ def _connect(container: str, attachment: Attachment) -> list[str]:
         words += ["--ip", attachment.ipv4]
     if attachment.ipv6:
         words += ["--ip6", attachment.ipv6]
+    for link_local in attachment.link_local:
+        words += ["--link-local-ip", link_local]
+    for alias in attachment.aliases:
+        words += ["--alias", alias]
+    for link in attachment.links:
+        words += ["--link", link]
+    for key, value in attachment.driver_options.items():
+        words += ["--driver-opt", f"{key}={value}"]
+    if attachment.gateway_priority:
+        words += ["--gw-priority", str(attachment.gateway_priority)]
     return [*words, attachment.network, container]

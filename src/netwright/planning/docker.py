@@ -1,15 +1,18 @@
 """What is to be done in Docker: its networks as a stack wants them, and containers on them.
 
 A Docker network cannot be changed: one that is not as wanted is removed and made anew, which its containers do not survive on it.
-Therefore nobody's container is ever taken off a network for that: only those are that the stack itself had connected.
+Those that the stack itself had connected are disconnected and connected again. Those of others are so only where that is allowed: then
+it is written down how they were on it, and they are put back as they were, also if the run fails in the middle.
 """
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from netwright.model.docker import Attachment, DockerNetwork, DockerState
+from netwright.model.docker import Attachment, Container, DockerNetwork, DockerState
+from netwright.model.loan import DetachmentLoan
 from netwright.model.operation import ConnectContainer, CreateDockerNetwork, DisconnectContainer, RemoveDockerNetwork
 from netwright.model.state import Desired, State
 from netwright.planning.docker_differences import are, differences, listed
@@ -26,32 +29,40 @@ class DockerPart:
     create: tuple[CreateDockerNetwork, ...] = ()
     connect: tuple[ConnectContainer, ...] = ()
     refused: tuple[str, ...] = ()
+    detached: tuple[DetachmentLoan, ...] = ()
+    """Of the containers of others that are disconnected and connected again: how they are now."""
 
 
-def docker_operations(desired: Desired, observed: State) -> DockerPart:
+def docker_operations(desired: Desired, observed: State, *, replace_networks: bool = False) -> DockerPart:
     """Compare the stack's Docker networks and attachments with what the engine has. Pure.
+
+    `replace_networks`: networks may be made anew though containers of others are on them.
 
     A container that Docker does not have is passed over: it waits. An engine that is not there refuses only what needs it.
     """
     docker = observed.docker
     if docker is None or not docker.reachable:
         return DockerPart(refused=tuple(_unreachable(desired, docker)))
-    networks = _Networks(desired, docker)
-    disconnect, connect, refused = _attachments(desired, docker, networks)
+    networks = _Networks(desired, docker, replace_networks=replace_networks)
+    containers = _Containers(desired, docker, networks)
     return DockerPart(
-        disconnect=tuple(disconnect),
+        disconnect=tuple(containers.disconnect),
         remove=tuple(networks.remove),
         create=tuple(networks.create),
-        connect=tuple(connect),
-        refused=(*networks.refused, *refused),
+        connect=tuple(containers.connect),
+        refused=(*networks.refused, *containers.refused),
+        detached=tuple(containers.detached),
     )
 
 
 class _Networks:
     """Every network's fate. `removed`: the name of each that goes, for good or to come back → the reason."""
 
-    def __init__(self, desired: Desired, docker: DockerState) -> None:
+    def __init__(self, desired: Desired, docker: DockerState, *, replace_networks: bool) -> None:
         self._desired = desired
+        begun = {network for attachments in desired.detached.values() for network in attachments}
+        self._replaceable = desired.docker_networks.keys() if replace_networks else begun
+        """A run that was allowed to, and was cut off, may be finished or taken back."""
         self.remove: list[RemoveDockerNetwork] = []
         self.create: list[CreateDockerNetwork] = []
         self.refused: list[str] = []
@@ -77,10 +88,10 @@ class _Networks:
             return
         why = " and ".join(reasons)
         others = self._others(there)
-        if others:
+        if others and name not in self._replaceable:
             self.refused.append(
                 f"the Docker network {name} must be made anew because {why}, and {listed(others)} {are(others)} on it: "
-                f"disconnect {_them(others)} first (`docker network disconnect {name} {others[0]}`)"
+                f"with --replace {_they(others)} {are(others)} disconnected for a moment, and connected again as before"
             )
             return
         self.removed[name] = f"{name} is made anew: {why}"
@@ -103,38 +114,77 @@ class _Networks:
         return sorted(name for name in there.used_by if there.name not in self._desired.earlier_attachments.get(name, frozenset()))
 
 
-def _attachments(
-    desired: Desired, docker: DockerState, networks: _Networks
-) -> tuple[list[DisconnectContainer], list[ConnectContainer], list[str]]:
-    disconnect: list[DisconnectContainer] = []
-    connect: list[ConnectContainer] = []
-    refused: list[str] = []
-    known = (docker.networks.keys() - networks.removed.keys()) | desired.docker_networks.keys()
-    for name, container in sorted(docker.containers.items()):
-        wanted = desired.attachments.get(name, {})
-        ours = desired.earlier_attachments.get(name, frozenset())
-        for network in sorted(wanted.keys() | ours):
-            there, want = container.attachments.get(network), wanted.get(network)
-            if want is None:
-                if there is not None:
-                    disconnect.append(DisconnectContainer(container=name, network=network, why="connected by us, not in the file"))
-                continue
-            if network not in known:
-                refused.append(f"the container {name} is to be on {network}, and Docker has no such network, or will have none")
-                continue
-            driver = docker.networks[network].driver if network in docker.networks else ""
-            if there is None and driver in ("host", "null"):
-                refused.append(f"the container {name} cannot be put on {network}: it must be started with --network {network}")
-                continue
-            if there is None and (alone := _alone(container.host_network, container.attachments)):
-                refused.append(f"the container {name} cannot be on {network}: it was started with --network {alone}")
-                continue
-            if there is None:
-                connect.append(ConnectContainer(container=name, attachment=want, why="in the file, not on this network"))
-            elif reason := networks.removed.get(network) or _address_reason(want, there):
-                disconnect.append(DisconnectContainer(container=name, network=network, why=reason))
-                connect.append(ConnectContainer(container=name, attachment=want, why=reason))
-    return disconnect, connect, refused
+class _Containers:
+    """Every container's place on the networks that the stack has a say in."""
+
+    def __init__(self, desired: Desired, docker: DockerState, networks: _Networks) -> None:
+        self._desired = desired
+        self._docker = docker
+        self._networks = networks
+        self._known = (docker.networks.keys() - networks.removed.keys()) | desired.docker_networks.keys()
+        self.disconnect: list[DisconnectContainer] = []
+        self.connect: list[ConnectContainer] = []
+        self.refused: list[str] = []
+        self.detached: list[DetachmentLoan] = []
+        for name, container in sorted(docker.containers.items()):
+            wanted = desired.attachments.get(name, {})
+            torn = container.attachments.keys() & networks.removed.keys()
+            ours = desired.earlier_attachments.get(name, frozenset())
+            for network in sorted({*wanted, *ours, *desired.detached.get(name, {}), *torn}):
+                self._place(container, network, wanted.get(network), ours=network in ours)
+
+    def _place(self, container: Container, network: str, want: Attachment | None, *, ours: bool) -> None:
+        name, there = container.name, container.attachments.get(network)
+        begun = self._desired.detached.get(name, {}).get(network)
+        before = begun or (None if ours else there)
+        if want is None and before is None:
+            if there is not None:
+                self.disconnect.append(DisconnectContainer(container=name, network=network, why="connected by us, not in the file"))
+            return
+        if want is not None and (refusal := self._refusal(container, network)):
+            self.refused.append(refusal)
+            return
+        if network not in self._known:
+            return
+        target, lost = self._settled(network, want, before)
+        if there is None:
+            why = "in the file, not on this network" if before is None else "it was on it before"
+            self.connect.append(ConnectContainer(container=name, attachment=target, why=why + lost))
+        elif reason := self._networks.removed.get(network) or _address_reason(target, there):
+            self.disconnect.append(DisconnectContainer(container=name, network=network, why=reason))
+            self.connect.append(ConnectContainer(container=name, attachment=target, why=reason + lost))
+            if before is not None and begun is None:
+                self.detached.append(DetachmentLoan(container=name, attachment=before))
+
+    def _refusal(self, container: Container, network: str) -> str | None:
+        """Why a container cannot be put on a network."""
+        name = container.name
+        if network not in self._known:
+            return f"the container {name} is to be on {network}, and Docker has no such network, or will have none"
+        if network in container.attachments:
+            return None
+        if network in self._docker.networks and self._docker.networks[network].driver in ("host", "null"):
+            return f"the container {name} cannot be put on {network}: it must be started with --network {network}"
+        if alone := _alone(container.host_network, container.attachments):
+            return f"the container {name} cannot be on {network}: it was started with --network {alone}"
+        return None
+
+    def _settled(self, network: str, want: Attachment | None, before: Attachment | None) -> tuple[Attachment, str]:
+        """How it shall be on the network: as the file says, else as it was; and a clause about addresses that it cannot keep."""
+        if before is None:
+            assert want is not None
+            return want, ""
+        place = self._desired.docker_networks.get(network) or self._docker.networks.get(network)
+        subnets = [ipaddress.ip_network(one.subnet) for one in place.subnets] if place is not None else []
+        kept: dict[str, str | None] = {}
+        lost = []
+        for field, stated, had in (("ipv4", want and want.ipv4, before.ipv4), ("ipv6", want and want.ipv6, before.ipv6)):
+            fits = had is not None and any(ipaddress.ip_address(had) in subnet for subnet in subnets)
+            kept[field] = stated or (had if fits else None)
+            if had is not None and not fits and not stated:
+                lost.append(had)
+        clause = f"; {listed(lost)} {are(lost)} in no subnet of it any more: Docker gives another address" if lost else ""
+        return replace(before, network=network, gateway4=None, gateway6=None, **kept), clause  # type: ignore[arg-type]
 
 
 def _address_reason(want: Attachment, there: Attachment) -> str | None:
@@ -162,9 +212,14 @@ def _unreachable(desired: Desired, docker: DockerState | None) -> Iterator[str]:
         for name in sorted(desired.earlier_attachments)
         for network in sorted(desired.earlier_attachments[name] - desired.attachments.get(name, {}).keys())
     ]
+    needs += [f"the container {name} back on {network}" for name in sorted(desired.detached) for network in sorted(desired.detached[name])]
     if needs:
         yield f"{listed(needs)} {'need' if len(needs) > 1 else 'needs'} Docker: {why}; {START_IT}"
 
 
 def _them(names: list[str]) -> str:
     return "it" if len(names) == 1 else "them"
+
+
+def _they(names: list[str]) -> str:
+    return "it" if len(names) == 1 else "they"

@@ -14,13 +14,16 @@ from dataclasses import fields, is_dataclass
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from netwright.model.link import Link
-from netwright.model.loan import NicLoan, SysctlLoan
+from netwright.model.loan import Loan
 from netwright.model.netns import NetnsRef
 from netwright.model.operation import AnyOperation, Plan
 from netwright.planning.sentence import sentence
 
 VERSION = 1
 """Of the document. It grows when a reader of the old one would be misled."""
+
+
+_LOANS: tuple[type, ...] = get_args(Loan)
 
 
 def plan_document(plan: Plan) -> dict[str, Any]:
@@ -61,7 +64,7 @@ def plan_json_schema() -> dict[str, Any]:
             "operations": {"type": "array", "items": {"oneOf": operations}, "description": "in the order in which they are done"},
             "loans": {
                 "type": "array",
-                "items": {"oneOf": [_tagged(kind, "loan", _loan_name(kind)) for kind in (NicLoan, SysctlLoan)]},
+                "items": {"oneOf": [_tagged(kind, "loan", _loan_name(kind)) for kind in _LOANS]},
                 "description": "what is borrowed, as it was before",
             },
             "waiting": _sentences("what cannot be done yet, and what it waits for"),
@@ -76,7 +79,8 @@ def _sentences(what: str) -> dict[str, Any]:
 
 
 def _loan_name(kind: type) -> str:
-    return "nic" if kind is NicLoan else "sysctl"
+    """`NicLoan` → `nic`."""
+    return kind.__name__.removesuffix("Loan").lower()
 
 
 def _json(value: Any) -> Any:

@@ -20,11 +20,12 @@ from netwright.planning.links import plan_links
 from netwright.planning.settings import plan_files, plan_foreign, plan_policies, plan_sysctls, plan_table
 
 
-def plan(desired: Desired, observed: State, *, lenient: bool = False) -> Plan:
+def plan(desired: Desired, observed: State, *, lenient: bool = False, replace_networks: bool = False) -> Plan:
     """What makes the host as desired. Raises Refused, naming every conflict, if something there is not ours to change.
 
     `lenient`: what conflicts is left out instead, and named in the plan's `waiting`: for going back to what once was. A NIC that
-    cannot be given back is no less of a conflict then.
+    cannot be given back is no less of a conflict then. `replace_networks`: Docker networks may be made anew though others' containers
+    are on them.
     """
     draft = Draft(stack=desired.stack)
     conflicts = find_conflicts(desired, observed)
@@ -32,7 +33,7 @@ def plan(desired: Desired, observed: State, *, lenient: bool = False) -> Plan:
     if draft.refused:
         desired = without(desired, conflicts)
     doomed = _doomed_netns(desired, observed)
-    bridges = _plan_docker(desired, observed, draft)
+    bridges = _plan_docker(desired, observed, draft, replace_networks=replace_networks)
     links = plan_links(desired, observed, doomed, bridges, draft)
     for ref in _all(desired, observed):
         wanted = desired.state.namespaces.get(ref, Namespace(ref=ref))
@@ -80,9 +81,10 @@ def _doomed_netns(desired: Desired, observed: State) -> frozenset[NetnsRef]:
     )
 
 
-def _plan_docker(desired: Desired, observed: State, draft: Draft) -> frozenset[LinkKey]:
+def _plan_docker(desired: Desired, observed: State, draft: Draft, *, replace_networks: bool) -> frozenset[LinkKey]:
     """Docker's part; the bridges that go with the networks it removes (they may come back, without their ports)."""
-    part = docker_operations(desired, observed)
+    part = docker_operations(desired, observed, replace_networks=replace_networks)
+    draft.loans.extend(part.detached)
     draft.refused.extend(part.refused)
     draft.add(Step.DISCONNECT, *part.disconnect)
     draft.add(Step.DELETE_NETWORKS, *part.remove)
@@ -94,6 +96,8 @@ def _plan_docker(desired: Desired, observed: State, draft: Draft) -> frozenset[L
     for operation in part.connect:
         there = observed.docker.containers.get(operation.container) if observed.docker else None
         network = operation.attachment.network
+        if network not in desired.attachments.get(operation.container, {}) or network in desired.detached.get(operation.container, {}):
+            continue
         if network not in desired.earlier_attachments.get(operation.container, ()) and (there is None or network not in there.attachments):
             draft.loans.append(ConnectionLoan(container=operation.container, network=network))
     gone = (networks[operation.name].bridge for operation in part.remove if operation.name in networks)

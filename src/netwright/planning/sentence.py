@@ -234,7 +234,8 @@ def _docker_network(network: DockerNetwork) -> str:
 
 def _at(attachment: Attachment) -> str:
     stated = [address for address in (attachment.ipv4, attachment.ipv6) if address]
-    return f" as {', '.join(stated)}" if stated else ""
+    names = f", also called {', '.join(attachment.aliases)}" if attachment.aliases else ""
+    return (f" as {', '.join(stated)}" if stated else "") + names
 
 
 def _pairs(items: Iterable[tuple[str, str]]) -> str:

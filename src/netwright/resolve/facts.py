@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from netwright.model.docker import Container, DockerState
-from netwright.model.loan import ConnectionLoan, Loan, NicLoan, SysctlLoan, nic_loans
+from netwright.model.docker import Attachment, Container, DockerState
+from netwright.model.loan import ConnectionLoan, DetachmentLoan, Loan, NicLoan, SysctlLoan, nic_loans
 from netwright.model.netns import HOST, NetnsRef
 from netwright.model.netns import container as container_ref
 from netwright.model.state import Namespace, State
@@ -49,6 +49,15 @@ class Facts:
         for loan in self.loans:
             if isinstance(loan, ConnectionLoan):
                 found[loan.container] = found.get(loan.container, frozenset()) | {loan.network}
+        return found
+
+    @property
+    def detached(self) -> dict[str, dict[str, Attachment]]:
+        """Container → Docker network → how it was on it, before a run took it off."""
+        found: dict[str, dict[str, Attachment]] = {}
+        for loan in self.loans:
+            if isinstance(loan, DetachmentLoan):
+                found.setdefault(loan.container, {})[loan.attachment.network] = loan.attachment
         return found
 
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 from netwright.kinds.nic import Nic
 from netwright.model.docker import DockerNetwork, DockerState
 from netwright.model.link import LinkKey
-from netwright.model.loan import FOLLOWS, ConnectionLoan, Loan, NicLoan, SysctlLoan, nic_loans
+from netwright.model.loan import FOLLOWS, ConnectionLoan, DetachmentLoan, Loan, NicLoan, SysctlLoan, nic_loans
 from netwright.model.netns import HOST, NetnsRef
 from netwright.model.state import Claims, Desired, Namespace, State
 from netwright.resolve.facts import Facts
@@ -79,6 +79,7 @@ def transition(
         waiting=(*target.waiting, *gone),
         earlier=State(namespaces=earlier, files=files, docker=DockerState(networks=networks)),
         earlier_attachments=facts.connections,
+        detached=facts.detached,
         claims=claims,
         # Of a NIC that is gone another one of its name is not lent yet.
         nic_loans=tuple(loan for loan in facts.nic_loans if whereabouts(loan, target.stack, facts) is not None),
@@ -116,6 +117,8 @@ def _held(target: Desired, loan: Loan) -> bool:
             return loan.key in wanted or FOLLOWS.get(loan.key) in wanted
         case ConnectionLoan():
             return loan.network in target.attachments.get(loan.container, {})
+        case DetachmentLoan():
+            return False
 
 
 def inherit(given_up: Iterable[Loan], others: Mapping[str, Desired]) -> dict[str, tuple[SysctlLoan, ...]]:

@@ -10,8 +10,9 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from netwright.model.docker import Attachment
 from netwright.model.link import LinkKey
-from netwright.model.loan import ConnectionLoan, Loan, NicLoan, SysctlLoan
+from netwright.model.loan import ConnectionLoan, DetachmentLoan, Loan, NicLoan, SysctlLoan
 from netwright.model.netns import from_key
 from netwright.model.route import Address, Route
 from netwright.model.state import Claims
@@ -69,6 +70,8 @@ def _load_loan(data: Mapping[str, Any]) -> Loan:
             return SysctlLoan(netns=from_key(data["netns"]), key=data["key"], value=data["value"])
         case "connection":
             return ConnectionLoan(container=data["container"], network=data["network"])
+        case "detachment":
+            return DetachmentLoan(container=data["container"], attachment=_load_attachment(data["attachment"]))
         case other:
             raise ValueError(f"a loan of the kind {other!r}")
 
@@ -81,6 +84,8 @@ def _loan(loan: Loan) -> dict[str, Any]:
             return {"loan": "sysctl", "netns": loan.netns.key, "key": loan.key, "value": loan.value}
         case ConnectionLoan():
             return {"loan": "connection", "container": loan.container, "network": loan.network}
+        case DetachmentLoan():
+            return {"loan": "detachment", "container": loan.container, "attachment": _attachment(loan.attachment)}
 
 
 def _nic(loan: NicLoan) -> dict[str, Any]:
@@ -121,6 +126,38 @@ def _load_nic(data: Mapping[str, Any]) -> NicLoan:
         addrgenmode=data["addrgenmode"],
         addresses=tuple(_load_address(address) for address in data["addresses"]),
         routes=tuple(_load_route(route) for route in data["routes"]),
+    )
+
+
+def _attachment(attachment: Attachment) -> dict[str, Any]:
+    return {
+        "network": attachment.network,
+        "ipv4": attachment.ipv4,
+        "ipv6": attachment.ipv6,
+        "gateway4": attachment.gateway4,
+        "gateway6": attachment.gateway6,
+        "aliases": list(attachment.aliases),
+        "links": list(attachment.links),
+        "mac": attachment.mac,
+        "link_local": list(attachment.link_local),
+        "driver_options": dict(attachment.driver_options),
+        "gateway_priority": attachment.gateway_priority,
+    }
+
+
+def _load_attachment(data: Mapping[str, Any]) -> Attachment:
+    return Attachment(
+        network=data["network"],
+        ipv4=data["ipv4"],
+        ipv6=data["ipv6"],
+        gateway4=data["gateway4"],
+        gateway6=data["gateway6"],
+        aliases=tuple(data["aliases"]),
+        links=tuple(data["links"]),
+        mac=data["mac"],
+        link_local=tuple(data["link_local"]),
+        driver_options=data["driver_options"],
+        gateway_priority=data["gateway_priority"],
     )
 
 

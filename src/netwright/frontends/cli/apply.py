@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING
 import click
 
 from netwright.frontends.cli import failure, say
-from netwright.frontends.cli.arguments import Seconds, file_argument, json_option, lockout_option, no_wait_option, read_document
+from netwright.frontends.cli.arguments import (
+    Seconds,
+    file_argument,
+    json_option,
+    lockout_option,
+    no_wait_option,
+    read_document,
+    replace_option,
+)
 from netwright.frontends.cli.daemon_socket import daemon_for_user
 from netwright.frontends.cli.privilege import need_root
 from netwright.frontends.cli.progress import shown
@@ -26,10 +34,11 @@ if TYPE_CHECKING:
     help="Roll back after so many seconds unless netwright confirm comes in time; a week at most.",
 )
 @lockout_option
+@replace_option
 @no_wait_option
 @click.option("--quiet", "-q", is_flag=True, help="Say nothing unless it fails.")
 @json_option
-def apply(file: str, *, confirm: float | None, allow_lockout: bool, no_wait: bool, quiet: bool, as_json: bool) -> int:
+def apply(file: str, *, confirm: float | None, allow_lockout: bool, replace: bool, no_wait: bool, quiet: bool, as_json: bool) -> int:
     """Make the host as the file says: all of it, or nothing.
 
     The file is checked against the host first. Then it is done, verified and remembered; what was done is printed. If an
@@ -40,6 +49,9 @@ def apply(file: str, *, confirm: float | None, allow_lockout: bool, no_wait: boo
 
     A change that takes what carries your SSH session (its NIC, its address, the way back to you, its port), or the host's default
     route, is refused unless --allow-lockout is given.
+
+    Docker cannot change a network. With --replace one that is not as in the file is made anew though containers of others are on it:
+    they are disconnected for a moment, and connected again with their addresses, aliases and other settings.
 
     \b
     Example: sudo netwright apply shop.yaml
@@ -56,6 +68,7 @@ def apply(file: str, *, confirm: float | None, allow_lockout: bool, no_wait: boo
             "confirm": confirm,
             "wait": not no_wait,
             "allow_lockout": allow_lockout,
+            "replace": replace,
         }
         return daemon.show("POST", "/v1/apply", request, as_json=as_json, quiet=quiet)
     need_root("apply", "changes the host's networks")
@@ -68,7 +81,7 @@ def apply(file: str, *, confirm: float | None, allow_lockout: bool, no_wait: boo
 
         start_watching(name)
     with failure.untouched(), shown(quiet=quiet) as progress, open_engine(progress=progress) as engine:
-        outcome = engine.apply(document, wait=not no_wait, confirm_seconds=confirm, allow_lockout=allow_lockout)
+        outcome = engine.apply(document, wait=not no_wait, confirm_seconds=confirm, allow_lockout=allow_lockout, replace_networks=replace)
     if as_json:
         from netwright.report.documents import apply_document
 

@@ -119,6 +119,12 @@ def json_option(command: Any) -> Any:
     return click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead, also for a failure.")(command)
 
 
+def replace_option(command: Any) -> Any:
+    """--replace."""
+    words = "Make a Docker network anew where it must be, though containers of others are on it: they are put back as they were."
+    return click.option("--replace", is_flag=True, help=words)(command)
+
+
 def no_wait_option(command: Any) -> Any:
     """--no-wait."""
     return click.option("--no-wait", is_flag=True, help="Fail at once if another Netwright is at work, instead of waiting for it.")(command)

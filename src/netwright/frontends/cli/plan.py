@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from netwright.frontends.cli import failure, say
-from netwright.frontends.cli.arguments import file_argument, json_option, read_document
+from netwright.frontends.cli.arguments import file_argument, json_option, read_document, replace_option
 from netwright.frontends.cli.daemon_socket import daemon_for_user
 from netwright.frontends.cli.privilege import need_root
 from netwright.frontends.cli.progress import shown
@@ -16,8 +16,9 @@ from netwright.frontends.cli.progress import shown
 @click.option("--check", is_flag=True, help="Exit with 3 if anything would be done.")
 @click.option("--commands", is_flag=True, help="Print the commands (ip, nft, iptables, sysctl, docker) that would do the same by hand.")
 @click.option("--full", is_flag=True, help="List every operation, also where the same steps repeat.")
+@replace_option
 @json_option
-def plan(file: str, *, check: bool, commands: bool, full: bool, as_json: bool) -> int:
+def plan(file: str, *, check: bool, commands: bool, full: bool, replace: bool, as_json: bool) -> int:
     """Show what apply would do, and why; change nothing.
 
     The host is read for it, its namespaces and packet filters too: that needs root. (netwright validate checks a file without
@@ -36,14 +37,14 @@ def plan(file: str, *, check: bool, commands: bool, full: bool, as_json: bool) -
     document = read_document(file)
     # The commands of a plan are made from more than its document has.
     if not commands and (daemon := daemon_for_user()) is not None:
-        request = {"text": document.text, "source": document.source}
+        request = {"text": document.text, "source": document.source, "replace": replace}
         daemon.show("POST", "/v1/plan", {**request, "full": full}, as_json=as_json)
         return failure.DIFFERENT if check and daemon.ask("POST", "/v1/plan", request)["operations"] else 0
     need_root("plan", "reads the host's namespaces and packet filters")
     from netwright.wiring import open_engine
 
     with shown() as progress, open_engine(progress=progress) as engine:
-        made = engine.plan(document)
+        made = engine.plan(document, replace_networks=replace)
     if as_json:
         from netwright.planning.document import plan_document
 

@@ -18,6 +18,11 @@ _LOCKOUT = {
     "default": False,
     "description": "also where that may cut the SSH session that the caller belongs to, or takes the host's default route",
 }
+_REPLACE = {
+    "type": "boolean",
+    "default": False,
+    "description": "make a Docker network anew where it must be, though containers of others are on it: they are put back as they were",
+}
 _SECONDS = {"type": ["number", "null"], "exclusiveMinimum": 0, "description": "roll back after so many seconds unless confirmed"}
 _NAMES = {"type": "array", "items": {"type": "string"}}
 _TARGET = {"type": "string", "description": "a container's name or id, or its name in a stack's file; or a namespace of a stack"}
@@ -58,7 +63,13 @@ def openapi_document() -> dict[str, Any]:
             },
             "/v1/plan": {
                 "post": _operation(
-                    "plan", "What apply would do; nothing is changed", _reference("Plan"), text=_TEXT, source=_SOURCE, full=_FULL
+                    "plan",
+                    "What apply would do; nothing is changed",
+                    _reference("Plan"),
+                    text=_TEXT,
+                    source=_SOURCE,
+                    full=_FULL,
+                    replace=_REPLACE,
                 ),
             },
             "/v1/apply": {
@@ -71,6 +82,7 @@ def openapi_document() -> dict[str, Any]:
                     confirm=_SECONDS,
                     wait=_WAIT,
                     allow_lockout=_LOCKOUT,
+                    replace=_REPLACE,
                 ),
             },
             "/v1/destroy": {

@@ -149,18 +149,21 @@ class Server:
         return _answer(request, lambda: status_document(seen), lambda: status_text(seen) or f"{NO_STACKS}\n")
 
     async def _plan(self, request: web.Request) -> web.Response:
-        body = await _body(request, "text", text=str, source=str, full=bool)
+        body = await _body(request, "text", text=str, source=str, full=bool, replace=bool)
         document = parse(body["text"], body.get("source", "<request>"))
-        made = await self._workshop.look(lambda engine: engine.plan(document), request[CALLER])
+        replace = body.get("replace", False)
+        made = await self._workshop.look(lambda engine: engine.plan(document, replace_networks=replace), request[CALLER])
         return _answer(request, lambda: plan_document(made), lambda: plan_text(made, full=body.get("full", False)))
 
     async def _apply(self, request: web.Request) -> web.Response:
-        body = await _body(request, "text", text=str, source=str, confirm=(int, float, type(None)), wait=bool, allow_lockout=bool)
+        keys = {"text": str, "source": str, "confirm": (int, float, type(None)), "wait": bool, "allow_lockout": bool, "replace": bool}
+        body = await _body(request, "text", **keys)
         document = parse(body["text"], body.get("source", "<request>"))
         options = {
             "wait": body.get("wait", True),
             "confirm_seconds": body.get("confirm"),
             "allow_lockout": body.get("allow_lockout", False),
+            "replace_networks": body.get("replace", False),
         }
         outcome = await self._workshop.change(lambda engine: engine.apply(document, **options), request[CALLER])
         name = document.spec.name
