@@ -156,8 +156,8 @@ class Server:
         return _answer(request, lambda: plan_document(made), lambda: plan_text(made, full=body.get("full", False)))
 
     async def _apply(self, request: web.Request) -> web.Response:
-        keys = {"text": str, "source": str, "confirm": (int, float, type(None)), "wait": bool, "allow_lockout": bool, "replace": bool}
-        body = await _body(request, "text", **keys)
+        flags = {"wait": bool, "allow_lockout": bool, "replace": bool}
+        body = await _body(request, "text", text=str, source=str, confirm=(int, float, type(None)), **flags)
         document = parse(body["text"], body.get("source", "<request>"))
         options = {
             "wait": body.get("wait", True),
