@@ -136,3 +136,34 @@ def test_beside_libvirt_a_stack_works_and_its_rules_stand_as_they_are(stacks: St
     assert works() == ["served 80 172.29.7.1", "refused", "served 99 10.9.0.1"]
     stacks.destroy("lab")
     assert rules() == before
+
+
+def test_a_port_that_leads_to_a_virtual_machine_passes_libvirts_rules_also_when_these_are_put_on_top_again(stacks: Stacks) -> None:
+    run("ip", "link", "add", "virbr0", "type", "bridge")
+    run("ip", "address", "add", "192.168.122.1/24", "dev", "virbr0")
+    run("ip", "link", "set", "virbr0", "up")
+    run("ip", "netns", "add", "vm")
+    run("ip", "link", "add", "vnet0", "type", "veth", "peer", "name", "eth0", "netns", "vm")
+    run("ip", "link", "set", "vnet0", "master", "virbr0", "up")
+    run("ip", "address", "add", "192.168.122.10/24", "dev", "eth0", netns="vm")
+    run("ip", "link", "set", "eth0", "up", netns="vm")
+    text = LAB.replace("web:80", "192.168.122.10:80")
+    firewalls.load_iptables(firewalls.LIBVIRT)
+    before = rules()
+    try:
+        with serving("vm", "192.168.122.10", 80):
+            stacks.apply(text)
+            assert ask("ext", "10.9.0.1", 8080, seconds=1) == "served 80 192.168.122.1"
+            run("iptables", "-D", "FORWARD", "1")
+            assert ask("ext", "10.9.0.1", 8080, seconds=1) != "served 80 192.168.122.1"
+            stacks.apply(text)
+            for rule in ("LIBVIRT_FWO", "LIBVIRT_FWI", "LIBVIRT_FWX"):
+                run("iptables", "-D", "FORWARD", "-j", rule)
+                run("iptables", "-I", "FORWARD", "-j", rule)
+            assert len(stacks.plan(text)) == 1
+            stacks.apply(text)
+            assert ask("ext", "10.9.0.1", 8080, seconds=1) == "served 80 192.168.122.1"
+        stacks.destroy("lab")
+        assert rules() == before
+    finally:
+        run("ip", "netns", "delete", "vm")

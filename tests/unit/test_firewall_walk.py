@@ -130,6 +130,8 @@ def test_a_translated_connection_is_known_by_what_it_is_and_where_it_goes() -> N
     assert stop("ip daddr @good udp dport 80 accept", IN) == DROP
     assert stop("ct status ! dnat drop\naccept", IN) is None
     assert stop('oifname "virbr0" reject\naccept', IN) is None
+    within = 'iifname "virbr0" oifname "virbr0" accept'
+    assert stop(within, Probe(family=4, translated=True, goes="virbr0")) == DROP, "it comes from elsewhere"
     assert stop('oifname "virbr0" reject\naccept', Probe(family=4, translated=True, goes="virbr0")) == Stop(
         "forward", 'oifname "virbr0" reject'
     )

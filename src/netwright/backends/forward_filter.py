@@ -9,8 +9,19 @@ from netwright.backends.libnftables import run_nft
 from netwright.backends.xtables import Variant, save, variants
 from netwright.firewall import docker_nft
 from netwright.firewall.foreign import FILTER, FORWARD
-from netwright.firewall.listing import BaseChain, Forward, forward_chains, nft_forward, obstacle, rules_by_chain, saved_forward
-from netwright.model.firewall import DockerBridge, ForwardFilter, Obstacle
+from netwright.firewall.listing import (
+    BaseChain,
+    Forward,
+    forward_chains,
+    leads_elsewhere,
+    nft_forward,
+    obstacle,
+    rules_by_chain,
+    rules_of,
+    ruleset_of,
+    saved_forward,
+)
+from netwright.model.firewall import DockerBridge, ForwardFilter, Obstacle, Ruleset
 
 _NFT_FAMILIES = {4: "ip", 6: "ip6"}
 _BRIDGE_SWITCHES = {4: "/proc/sys/net/bridge/bridge-nf-call-iptables", 6: "/proc/sys/net/bridge/bridge-nf-call-ip6tables"}
@@ -44,6 +55,7 @@ def observe_forward() -> ForwardFilter:
         drops=frozenset(drops),
         docker_user=frozenset(docker_user),
         bridge_calls_iptables=frozenset(family for family, path in _BRIDGE_SWITCHES.items() if _is_on(path)),
+        iptables={family: table for family in (4, 6) if (table := _led_away(family, chains)) is not None},
         obstacles=tuple(obstacles),
         docker_bridges=tuple(guarded),
     )
@@ -68,6 +80,16 @@ def _forwards(family: int, chains: list[BaseChain]) -> dict[Variant, Forward]:
     if Variant.LEGACY in variants(family) and (legacy := saved_forward(save(family, Variant.LEGACY, FILTER))) is not None:
         found[Variant.LEGACY] = legacy
     return found
+
+
+def _led_away(family: int, chains: list[BaseChain]) -> Ruleset | None:
+    """The table of iptables-nft, where what FORWARD leads to may have rules of its own for what the file asks for."""
+    for base in chains:
+        if base.family == _NFT_FAMILIES[family] and _of_iptables(base):
+            rules = rules_of(FORWARD, run_nft(f"list chain {base.family} {FILTER} {FORWARD}"))
+            if any(leads_elsewhere(rule) for rule in rules):
+                return ruleset_of(run_nft(f"list table {base.family} {FILTER}"))
+    return None
 
 
 def _of_iptables(base: BaseChain) -> bool:

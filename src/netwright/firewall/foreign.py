@@ -51,11 +51,25 @@ def foreign_rules(stack: str, forward: ForwardFilter, intents: Intents) -> Mappi
             rules.extend(_accepts(stack, forward, intents, of_family))
         if of_family in forward.drops or has_docker_user:
             # Docker 28 and later drop what they have not published themselves, whatever FORWARD does.
-            rules.extend(_published(stack, intents, of_family))
+            rules.extend(_published(stack, publish) for publish in beyond(intents, of_family))
         if rules:
             chain = ForeignChain(of_family, FILTER, DOCKER_USER if has_docker_user else FORWARD)
             found[chain] = tuple(dict.fromkeys(rules))
+        if ahead := list(_ahead(stack, forward, intents, of_family)):
+            chain = ForeignChain(of_family, FILTER, FORWARD)
+            found[chain] = tuple(dict.fromkeys([*found.get(chain, ()), *ahead]))
     return found
+
+
+def _ahead(stack: str, forward: ForwardFilter, intents: Intents, of_family: int) -> Iterator[str]:
+    """Publishes that a chain which FORWARD leads to refuses, as libvirt's do what enters its bridges: they pass at FORWARD's top."""
+    ruleset = forward.iptables.get(of_family)
+    if ruleset is None:
+        return
+    for publish in beyond(intents, of_family):
+        stop = stop_of(ruleset, FORWARD, policy="accept", probe=_towards(publish, of_family))
+        if stop is not None and stop.chain != FORWARD and not stop.chain.startswith("DOCKER"):
+            yield _published(stack, publish)
 
 
 def marked_stack(rule: str) -> str | None:
@@ -111,14 +125,13 @@ def _accepts(stack: str, forward: ForwardFilter, intents: Intents, of_family: in
         yield f"-o {name} -m conntrack --ctstate RELATED,ESTABLISHED {comment} -j ACCEPT"
 
 
-def _published(stack: str, intents: Intents, of_family: int) -> Iterator[str]:
-    for publish in beyond(intents, of_family):
-        # Both directions and their ICMP errors in one rule: these matches look at the connection, not at the packet.
-        yield (
-            f"-m conntrack --ctstate DNAT --ctproto {_PROTOCOL_NUMBERS[publish.protocol]} --ctreplsrc {parse_ip(publish.target)}"
-            f" --ctorigdstport {_range(publish.ports)} --ctreplsrcport {_range(publish.target_ports)}"
-            f" {_comment(stack, 'publish')} -j ACCEPT"
-        )
+def _published(stack: str, publish: Publish) -> str:
+    """Both directions and their ICMP errors in one rule: these matches look at the connection, not at the packet."""
+    return (
+        f"-m conntrack --ctstate DNAT --ctproto {_PROTOCOL_NUMBERS[publish.protocol]} --ctreplsrc {parse_ip(publish.target)}"
+        f" --ctorigdstport {_range(publish.ports)} --ctreplsrcport {_range(publish.target_ports)}"
+        f" {_comment(stack, 'publish')} -j ACCEPT"
+    )
 
 
 def beyond(intents: Intents, of_family: int) -> Iterator[Publish]:
@@ -215,7 +228,14 @@ def _around(interface: str, of_family: int) -> tuple[Probe, Probe]:
 
 def _towards(publish: Publish, of_family: int) -> Probe:
     """The first packet through a published port."""
-    return Probe(family=of_family, translated=True, target=publish.target, protocol=publish.protocol, port=publish.target_ports[0])
+    return Probe(
+        family=of_family,
+        translated=True,
+        goes=publish.through,
+        target=publish.target,
+        protocol=publish.protocol,
+        port=publish.target_ports[0],
+    )
 
 
 def _stop(obstacle: Obstacle, probes: Sequence[Probe], mention: str) -> Stop | None:

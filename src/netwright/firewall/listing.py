@@ -16,6 +16,7 @@ _HOOK = re.compile(r"type \w+ hook (?P<hook>\w+) priority [^;]+; policy (?P<poli
 _TEXTS = re.compile(r'(?:comment|prefix) "[^"]*"')
 _ASIDES = re.compile(r"\b(?:counter(?: packets \d+ bytes \d+)?|log(?: level \w+| flags \w+)*)(?=\s|$)")
 _STOP = re.compile(r'drop|reject(?: with .*)?|xt target "(?:DROP|REJECT)"')
+_LEADS = re.compile(r"\b(?:jump|goto) (?P<to>\S+)$")
 _QUOTED = re.compile(r'"([^"]+)"')
 _SAVED_POLICY = re.compile(rf"^:{FORWARD} (?P<policy>\w+)", re.MULTILINE)
 _SAVED_COMMENT = re.compile(r' -m comment --comment (?:"(?:[^"\\]|\\.)*"|\S+)')
@@ -141,3 +142,9 @@ def _forward(drops: bool, rules: list[str], jump: str, stop: re.Pattern[str]) ->
     stops = "policy drop" if drops else rules[places[0]] if places else None
     first = bool(places and jumps and places[0] < jumps[0])
     return Forward(docker_user=bool(jumps), stops=rules[places[0]] if first else stops, stops_first=first)
+
+
+def leads_elsewhere(rule: str) -> bool:
+    """Whether a rule of FORWARD leads to a chain that is neither Docker's nor ufw's: these have policies or DOCKER-USER."""
+    found = _LEADS.search(rule)
+    return found is not None and not found["to"].startswith(("DOCKER", "ufw-", "ufw6-"))

@@ -39,9 +39,9 @@ class Probe:
     translated: bool = False
     """The connection's destination was translated."""
     comes: str | None = None
-    """The interface through which it comes in."""
+    """The interface through which it comes in; None: any but that through which it leaves."""
     goes: str | None = None
-    """That through which it leaves."""
+    """That through which it leaves; None: any but the other."""
     source: str | None = None
     """A prefix or an address."""
     target: str | None = None
@@ -146,9 +146,9 @@ class _Walk:
         probe = self.probe
         match selector:
             case "iifname" | "iif":
-                return _interface(probe.comes, values)
+                return _interface(probe.comes, values, but=probe.goes)
             case "oifname" | "oif":
-                return _interface(probe.goes, values)
+                return _interface(probe.goes, values, but=probe.comes)
             case "ct state":
                 return probe.state in values
             case "ct status":
@@ -198,11 +198,13 @@ def _pairs(ruleset: Ruleset, text: str) -> Iterator[tuple[str, str]]:
             yield key.strip(), verdict.strip()
 
 
-def _interface(name: str | None, values: list[str]) -> bool | None:
+def _interface(name: str | None, values: list[str], *, but: str | None) -> bool | None:
     if "*" in values:
         return True
-    if name is None or "?" in values:
+    if "?" in values:
         return None
+    if name is None:
+        return False if values == [but] else None
     return any(name.startswith(value[:-1]) if value.endswith("*") else name == value for value in values)
 
 

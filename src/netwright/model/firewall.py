@@ -133,6 +133,8 @@ class ForwardFilter:
     docker_user: frozenset[int] = frozenset()
     bridge_calls_iptables: frozenset[int] = frozenset()
     """br_netfilter hands bridged packets of these families to iptables."""
+    iptables: Mapping[int, Ruleset] = field(default_factory=dict, compare=False)
+    """By IP family, iptables' table filter, where its FORWARD leads to chains of somebody else than Docker and ufw (libvirt)."""
     obstacles: tuple[Obstacle, ...] = ()
     docker_bridges: tuple[DockerBridge, ...] = ()
     """Those that Docker guards by nftables, where it has no DOCKER-USER."""
