@@ -155,3 +155,35 @@ def test_a_docker_host_is_described_and_left_as_it_is(engine: DockerHost, netwri
     assert (plan.operations, plan.waiting) == ((), ())
     assert netwrights.destroy("host").plan.operations == ()
     assert everything(engine) == before
+
+
+def test_a_port_of_the_host_alone_and_an_internal_network_become_policies_that_hold(
+    engine: DockerHost, netwrights: netwright.Engine, shop: str
+) -> None:
+    compose = (COMPOSE.replace('ports: ["8080:80"]', 'ports: ["8080:80", "127.0.0.1:9000:80"]') + "  dark: {internal: true}\n").replace(
+        "networks: [front, back]", "networks: [front, back, dark]"
+    )
+    text = netwright.import_compose("compose.yaml", text=compose, project="shop")
+    assert text.partition("policies:\n")[2] == (
+        "  # The network dark is internal: whatever becomes of Docker's rules, nothing of it leaves.\n"
+        "  - {name: dark-internal, from: [dark], to: [internet], action: deny}\n"
+        "  # web's 80/tcp is published to the host alone.\n"
+        "  - {name: web-near, from: [front, back, dark, host], to: [web]}\n"
+        "  - {name: web-published, to: [web], ports: [8080/tcp]}\n"
+    )
+    engine.docker("network", "create", "--internal", "shop_dark")
+    engine.docker("network", "connect", "shop_dark", "shop-web-1")
+    address = engine.inspect("container", "shop-web-1")["NetworkSettings"]["Networks"]["shop_front"]["IPAddress"]
+    engine.run("ip", "route", "add", "172.16.0.0/12", "via", "10.0.0.1", netns=engine.ext)
+    # Docker 28 refuses this by itself.
+    assert fetch(shop, address, 80, "10.1.7.7") in {"the page", "dropped", "refused"}
+    netwrights.apply(netwright.parse(text, "shop.yaml"))
+    assert netwrights.apply(netwright.parse(text, "shop.yaml")).plan.operations == ()
+    host = f"/proc/{os.getpid()}/fd/{engine.host}"
+    neighbour = f"/proc/{engine.pid('shop-db-1')}/ns/net"
+    near = engine.inspect("container", "shop-web-1")["NetworkSettings"]["Networks"]["shop_back"]["IPAddress"]
+    assert fetch(shop, "10.0.0.1", 8080, "10.1.7.7") == "the page"
+    assert fetch(neighbour, near, 80) == "the page"
+    assert fetch(host, address, 80) == "the page"
+    assert fetch(shop, address, 80, "10.1.7.7") in {"dropped", "refused"}
+    netwrights.destroy("shop")

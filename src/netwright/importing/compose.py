@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from netwright.importing.compose_file import ComposeNetwork, ComposeProject, ComposeService, read_project
+from netwright.importing.compose_policies import write_policies
 from netwright.importing.compose_ports import ANY_IPV4, ComposePort
 from netwright.importing.docker_part import compose_labels
 from netwright.importing.draft import Draft, flat
@@ -58,6 +59,7 @@ def import_compose(
     _networks(found, draft)
     for service in found.services.values():
         _service(service, found, draft)
+    write_policies(found, draft)
     return settle(draft)
 
 

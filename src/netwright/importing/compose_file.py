@@ -28,6 +28,7 @@ class ComposeNetwork:
     name: str
     external: bool = False
     driver: str = "bridge"
+    internal: bool = False
     pools: list[dict[str, str]] = field(default_factory=list)
     """Each with `subnet`, and perhaps `gateway` and `ip_range`."""
     words: list[str] = field(default_factory=list)
@@ -112,7 +113,8 @@ class _Reader:
         legacy = external.get("name") if isinstance(external, dict) else None
         name = str(spec.get("name") or legacy or (key if elsewhere else f"{project}_{key}"))
         network = ComposeNetwork(key=key, name=name, external=elsewhere, driver=str(spec.get("driver") or "bridge"))
-        if _is_true(spec.get("internal")):
+        network.internal = _is_true(spec.get("internal"))
+        if network.internal:
             network.words.append("It is internal: nothing leaves it, and nothing comes in.")
         options = self._mapping((*path, "driver_opts"), spec.get("driver_opts"))
         if options:
