@@ -28,13 +28,14 @@ from netwright.engine.whole_host import look_everywhere
 from netwright.errors import InvalidValue, NetwrightError, Problem, SpecError
 from netwright.importing import compose, host
 from netwright.importing.environment import read_env_file
+from netwright.model.deed import Deed
 from netwright.model.operation import Plan
 from netwright.resolve.protection import ANY_ADDRESS
 from netwright.revising.publication import Publish, Unpublish
 from netwright.revising.request import Port, parse_listened, parse_port
 from netwright.spec.document import Document
 from netwright.spec.load import decode, parse
-from netwright.wiring import listening_on_host, open_engine, open_world
+from netwright.wiring import driver_folder, listening_on_host, open_engine, open_store, open_world
 
 __all__ = [
     "Document",
@@ -51,6 +52,7 @@ __all__ = [
     "import_compose",
     "import_host",
     "load",
+    "log",
     "open_engine",
     "parse",
     "plan",
@@ -152,6 +154,15 @@ def warnings_of(revision: Revision, port: Port) -> tuple[str, ...]:
         # Docker's own helper stands where Docker publishes: what comes from outside never reached it.
         if not one.process.startswith("docker-proxy ") and (address is None or one.address in (address, *ANY_ADDRESS))
     )
+
+
+def log(stack: str | None = None, *, state_folder: str | None = None) -> tuple[Deed, ...]:
+    """Who changed what, and when, oldest first: of one stack or of all, and of the networks of Docker's driver."""
+    found: list[Deed] = []
+    for folder in (state_folder, driver_folder(state_folder)):
+        with closing(open_store(folder)) as store:
+            found += store.deeds(stack)
+    return tuple(sorted(found, key=lambda deed: deed.at))
 
 
 def import_compose(path: str | Path, *, text: str | None = None, name: str | None = None, project: str | None = None) -> str:

@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from netwright.model.deed import Deed
 from netwright.model.event import Event
 from netwright.model.firewall import ForeignChain
 from netwright.model.loan import Loan
@@ -139,14 +140,28 @@ class Store(Protocol):
     def begin(self, journal: Journal, loans: Sequence[Loan]) -> None:
         """Write down what a run is about to do, durably, before it does; loans are added to the stack's."""
 
+    def deeds(self, stack: str | None = None) -> Sequence[Deed]:
+        """The log: what was changed and what was refused, as far as it is kept, oldest first; of one stack, or of all."""
+
+    def record(self, deed: Deed) -> None:
+        """Write into the log what goes with no commit."""
+
     def commit(
-        self, stack: str, commit: Commit | None, *, leases: Mapping[str, str], loans: Sequence[Loan], fingerprints: Mapping[str, str]
+        self,
+        stack: str,
+        commit: Commit | None,
+        *,
+        leases: Mapping[str, str],
+        loans: Sequence[Loan],
+        fingerprints: Mapping[str, str],
+        deed: Deed | None = None,
     ) -> None:
         """The run is done and verified: this is the stack now (None: it is gone). Drops its journal. Atomic, durable."""
 
     def trials(self) -> Mapping[str, Trial]: ...
 
-    def set_trial(self, stack: str, trial: Trial | None) -> None: ...
+    def set_trial(self, stack: str, trial: Trial | None, deed: Deed | None = None) -> None:
+        """None: it is confirmed, or over. `deed`: what to write into the log with it."""
 
     def close(self) -> None: ...
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import signal
+import stat
 import subprocess
 import sys
 import time
@@ -269,3 +271,36 @@ def test_what_only_the_host_shows_to_be_wrong_is_said_and_nothing_is_touched(hos
     assert done.returncode in (1, 2)
     assert "cli-nic" in done.stderr
     assert (host.links(), host.namespaces()) == (before, [])
+
+
+def test_the_log_tells_who_changed_what_by_which_command(host, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert netwright("log").stderr == "Nothing was changed here yet, as far as the log goes back.\n"
+    monkeypatch.setenv("SUDO_USER", "ann")
+    began = time.time()
+    netwright("apply", "shop.yaml")
+    Path("wrong.yaml").write_text(SHOP.replace("network: lan, address: 10.3.0.7, mtu: 1400", "nic: cli-nic"))
+    netwright("apply", "wrong.yaml")
+    netwright("destroy", "shop")
+    entries = document("log", "shop")["entries"]
+    assert [(one["act"], one["result"], one["caller"]["command"]) for one in entries] == [
+        ("apply", "done", "netwright apply shop.yaml"),
+        ("apply", "refused", "netwright apply wrong.yaml"),
+        ("destroy", "done", "netwright destroy shop"),
+    ]
+    first, refused, last = entries
+    assert began <= first["at"] <= last["at"] <= time.time()
+    assert {key: first["caller"][key] for key in ("uid", "user", "sudo_user", "sessions")} == {
+        "uid": 0,
+        "user": "root",
+        "sudo_user": "ann",
+        "sessions": [],
+    }
+    assert (first["before"], last["after"]) == (None, None)
+    assert first["after"] == last["before"] == hashlib.sha256(SHOP.encode()).hexdigest()
+    assert "delete namespace cli-a" in last["done"]
+    assert "cli-nic" in refused["message"]
+    shown = netwright("log").stdout
+    assert "  shop: apply, done, by root (by sudo from ann): netwright apply shop.yaml\n    create namespace cli-a" in shown
+    assert document("log", "other") == {"version": 1, "entries": []}
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in (Path("state"), *Path("state").iterdir())}
+    assert modes == {"state": 0o700, "lock": 0o600, "state.db": 0o600}

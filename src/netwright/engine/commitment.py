@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Mapping
 
 from netwright.engine.target import Draw
+from netwright.model.deed import Deed
 from netwright.ports import Commit, Store
 from netwright.spec.document import Document
 
 
-def commit(store: Store, stack: str, document: Document | None, drawn: Draw, *, changed: bool, lenient: bool) -> None:
-    """Write down that the stack is as `document` says (None: that it is gone). `lenient`: what was left out keeps its address."""
+def commit(
+    store: Store,
+    stack: str,
+    document: Document | None,
+    drawn: Draw,
+    deed: Deed,
+    *,
+    changed: bool,
+    lenient: bool,
+) -> None:
+    """Write down that the stack is as `document` says (None: that it is gone). `lenient`: what was left out keeps its address.
+
+    `deed`: what goes into the log if anything has changed.
+    """
     kept = None
     if document is not None:
-        digest = hashlib.sha256(document.text.encode()).hexdigest()
+        digest = deed.after
         before = store.commits().get(stack)
         if before is not None and before.digest == digest and not changed:
             return
@@ -24,10 +36,11 @@ def commit(store: Store, stack: str, document: Document | None, drawn: Draw, *, 
         kept = Commit(stack=stack, spec=document.text, source=document.source, committed_at=now, digest=digest)
     # What is left out for now keeps its address.
     leases = {**store.leases(stack), **drawn.leases} if lenient else drawn.leases
-    settle(store, stack, kept, drawn, leases)
+    # Nothing is to be told of what was not there and is not there.
+    settle(store, stack, kept, drawn, leases, deed if changed or deed.before != deed.after else None)
 
 
-def settle(store: Store, stack: str, commit: Commit | None, drawn: Draw, leases: Mapping[str, str]) -> None:
+def settle(store: Store, stack: str, commit: Commit | None, drawn: Draw, leases: Mapping[str, str], deed: Deed | None) -> None:
     """Write down `commit` with what was seen and borrowed on the way, and pass loans on to the stacks that now hold them."""
     commits = store.commits()
     for heir, inherited in drawn.inherited.items():
@@ -46,4 +59,5 @@ def settle(store: Store, stack: str, commit: Commit | None, drawn: Draw, leases:
         leases=leases,
         loans=drawn.loans_after(store.loans(stack).get(stack, ())),
         fingerprints=drawn.fingerprints_after(drawn.observed),
+        deed=deed,
     )

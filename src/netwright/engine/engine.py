@@ -7,6 +7,8 @@ written down before its first operation; so after a crash the next run (or `reco
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from types import TracebackType
 from typing import Self
@@ -15,12 +17,14 @@ from netwright.engine.failure import hint_for, reason_of
 from netwright.engine.guard import lockout_reasons
 from netwright.engine.interruption import undisturbed
 from netwright.engine.outcome import Outcome, Progress, Revision, StackStatus
+from netwright.engine.recording import digest_of, failed_deed
 from netwright.engine.rewriting import Change, revision, rewritten
 from netwright.engine.runs import Runs
 from netwright.engine.standing import standing
 from netwright.engine.target import draw
 from netwright.errors import ApplyFailed, NetwrightError
 from netwright.model.caller import Caller
+from netwright.model.deed import Act, Deed, Result
 from netwright.model.operation import Plan
 from netwright.ports import OperationFailed, Store, World
 from netwright.spec.document import Document
@@ -77,6 +81,7 @@ class Engine:
             outcome = self._runs.change(
                 stack,
                 document,
+                Act.APPLY,
                 recovered=recovered,
                 confirm_seconds=confirm_seconds,
                 guarded=not allow_lockout,
@@ -90,7 +95,7 @@ class Engine:
             recovered = self._tidy()
             revised = rewritten(self._world, self._store, change)
             outcome = self._runs.change(
-                revised.stack, revised.document, recovered=recovered, confirm_seconds=None, guarded=not allow_lockout
+                revised.stack, revised.document, Act.REVISE, recovered=recovered, confirm_seconds=None, guarded=not allow_lockout
             )
             return revision(revised, outcome.plan, self._still_to_be_confirmed(revised.stack, outcome))
 
@@ -113,7 +118,7 @@ class Engine:
             if committed is None:
                 return None
             return self._runs.change(
-                stack, parse(committed.spec, committed.source), recovered=recovered, confirm_seconds=None, lenient=True
+                stack, parse(committed.spec, committed.source), Act.REPAIR, recovered=recovered, confirm_seconds=None, lenient=True
             )
 
     def destroy(self, stack: str, *, wait: bool = True, allow_lockout: bool = False) -> Outcome:
@@ -123,7 +128,7 @@ class Engine:
         """
         with self._store.lock(wait=wait, waiting=self._progress.note):
             recovered = self._tidy(but=stack)
-            return self._runs.change(stack, None, recovered=recovered, confirm_seconds=None, guarded=not allow_lockout)
+            return self._runs.change(stack, None, Act.DESTROY, recovered=recovered, confirm_seconds=None, guarded=not allow_lockout)
 
     def recover(self, *, wait: bool = True) -> tuple[str, ...]:
         """Bring every stack that a crash left unfinished back to its last committed state; their names.
@@ -142,7 +147,11 @@ class Engine:
             trial = self._store.trials().get(stack)
             if trial is None:
                 return False
-            self._store.set_trial(stack, None)
+            commit = self._store.commits().get(stack)
+            digest = commit.digest if commit is not None else ""
+            before = "" if trial.spec is None else digest_of(trial.spec)
+            deed = Deed(at=time.time(), act=Act.CONFIRM, stack=stack, result=Result.DONE, caller=self._caller, before=before, after=digest)
+            self._store.set_trial(stack, None, deed)
             return True
 
     def expire_trials(self) -> tuple[str, ...]:
@@ -156,6 +165,10 @@ class Engine:
     def status(self, stack: str | None = None, *, lenient: bool = False) -> tuple[StackStatus, ...]:
         """Every committed stack (or one), with its drift; `lenient`: without what the host does not allow now. Touches nothing."""
         return standing(self._world, self._store, stack, lenient=lenient)
+
+    def deeds(self, stack: str | None = None) -> Sequence[Deed]:
+        """The log: who changed what, and when; of one stack or of all, oldest first."""
+        return self._store.deeds(stack)
 
     def _tidy(self, but: str | None = None) -> tuple[str, ...]:
         """Before a change: bring back what was cut off, and what was not confirmed in time. What fails is told, and hinders nobody else."""
@@ -175,13 +188,23 @@ class Engine:
             self._progress.note(f"An earlier run on the stack {stack} was cut off; bringing the host back to what was committed.")
             try:
                 with undisturbed():
-                    self._runs.restore(stack, self._store.commits().get(stack), journal)
+                    self._runs.restore(stack, self._store.commits().get(stack), journal, recovering=True)
             except (NetwrightError, OperationFailed) as error:
+                self._record_failure(stack, reason_of(error))
                 told = f"The stack {stack} could not be brought back: {reason_of(error)}"
                 failures.append(ApplyFailed(told, rolled_back=False, hint=hint_for(error, stack)))
             else:
                 names.append(stack)
         return tuple(names), failures
+
+    def _record_failure(self, stack: str, reason: str) -> None:
+        before = self._store.commits().get(stack)
+        deed = failed_deed(Act.RECOVER, stack, self._caller, before, Result.BETWEEN, reason)
+        # What cannot be brought back is tried by each run that comes: it is told once.
+        last = [one for one in self._store.deeds(stack) if one.act is Act.RECOVER][-1:]
+        if not any(one.result is Result.BETWEEN and one.message == deed.message for one in last):
+            with suppress(NetwrightError):
+                self._store.record(deed)
 
     def _still_to_be_confirmed(self, stack: str, outcome: Outcome) -> Outcome:
         """Also what an earlier apply has left to be confirmed: it would be rolled back together with this one."""
@@ -199,7 +222,14 @@ class Engine:
             try:
                 document = parse(trial.spec, trial.source) if trial.spec is not None else None
                 self._runs.change(
-                    stack, document, recovered=(), confirm_seconds=None, leases=trial.leases, lenient=True, replace_networks=True
+                    stack,
+                    document,
+                    Act.EXPIRE,
+                    recovered=(),
+                    confirm_seconds=None,
+                    leases=trial.leases,
+                    lenient=True,
+                    replace_networks=True,
                 )
             except NetwrightError as error:
                 failures.append(error)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import NoReturn
 
@@ -12,10 +13,12 @@ from netwright.engine.failure import hint_for, reason_of
 from netwright.engine.guard import refuse_lockout
 from netwright.engine.interruption import sigterm_interrupts, undisturbed
 from netwright.engine.outcome import Outcome, Progress
+from netwright.engine.recording import deed_of, failed_deed
 from netwright.engine.target import Draw, draw
-from netwright.errors import ApplyFailed, Interrupted
+from netwright.errors import ApplyFailed, Interrupted, NetwrightError, Refused, SpecError
 from netwright.model.caller import Caller
-from netwright.model.operation import ConnectContainer, CreateDockerNetwork, Plan
+from netwright.model.deed import Act, Result
+from netwright.model.operation import AnyOperation, ConnectContainer, CreateDockerNetwork, Plan
 from netwright.planning.sentence import sentence
 from netwright.ports import Commit, Journal, OperationFailed, Store, Trial, World
 from netwright.spec.document import Document
@@ -38,6 +41,7 @@ class Runs:
         self,
         stack: str,
         document: Document | None,
+        act: Act,
         *,
         recovered: tuple[str, ...],
         confirm_seconds: float | None,
@@ -46,30 +50,60 @@ class Runs:
         guarded: bool = False,
         replace_networks: bool = False,
     ) -> Outcome:
+        """`act`: what it is called in the log. `guarded`: refuse what cuts the caller off."""
         started = time.monotonic()
         previous = self._store.commits().get(stack)
         cut_off = self._store.journals().get(stack)
         self._progress.phase("observing")
-        drawn = draw(
-            self._world, self._store, stack, document, journal=cut_off, leases=leases, lenient=lenient, replace_networks=replace_networks
-        )
+        try:
+            drawn = draw(
+                self._world,
+                self._store,
+                stack,
+                document,
+                journal=cut_off,
+                leases=leases,
+                lenient=lenient,
+                replace_networks=replace_networks,
+            )
+            if guarded and drawn.plan:
+                refuse_lockout(self._caller, document, drawn)
+        except (Refused, SpecError) as error:
+            # What the daemon cannot repair it tries again and again: that is told by its events.
+            if act is not Act.REPAIR:
+                with suppress(NetwrightError):
+                    self._store.record(failed_deed(act, stack, self._caller, previous, Result.REFUSED, str(error)))
+            raise
         if not drawn.plan:
-            commit(self._store, stack, document, drawn, changed=cut_off is not None, lenient=lenient)
+            deed = deed_of(act, stack, self._caller, previous, document)
+            commit(self._store, stack, document, drawn, deed, changed=cut_off is not None, lenient=lenient)
             return Outcome(plan=drawn.plan, seconds=time.monotonic() - started, recovered=recovered)
-        if guarded:
-            refuse_lockout(self._caller, document, drawn)
         journal = drawn.journal(document, cut_off, started_at=time.time())
         deadline = None
+        intended = drawn.plan.operations
         try:
             with sigterm_interrupts():
                 drawn, done = self._reach(stack, document, drawn, journal, lenient=lenient)
                 with undisturbed():
                     # Before the commit: a crash between the two goes back to what was committed.
                     deadline = self._set_trial(stack, previous, confirm_seconds) if confirm_seconds is not None else None
-                    commit(self._store, stack, document, drawn, changed=True, lenient=lenient)
+                    deed = deed_of(act, stack, self._caller, previous, document, done.operations)
+                    commit(self._store, stack, document, drawn, deed, changed=True, lenient=lenient)
         except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - whatever happened, the host goes back first
-            self._roll_back(stack, previous, error, journal)
+            with self._told(act, stack, previous, intended):
+                self._roll_back(stack, previous, error, journal)
         return Outcome(plan=done, seconds=time.monotonic() - started, recovered=recovered, confirm_before=deadline)
+
+    @contextmanager
+    def _told(self, act: Act, stack: str, previous: Commit | None, intended: Sequence[AnyOperation]) -> Iterator[None]:
+        """Write down how a rollback ended. A log that cannot be written is no reason to hide that."""
+        try:
+            yield
+        except (ApplyFailed, Interrupted) as error:
+            result = Result.BETWEEN if isinstance(error, ApplyFailed) and not error.rolled_back else Result.ROLLED_BACK
+            with undisturbed(), suppress(NetwrightError):
+                self._store.record(failed_deed(act, stack, self._caller, previous, result, str(error), intended))
+            raise
 
     def _reach(self, stack: str, document: Document | None, drawn: Draw, journal: Journal, *, lenient: bool) -> tuple[Draw, Plan]:
         """Execute and verify: plan again, and expect nothing. Gives what was seen at the end, and all that was done.
@@ -125,15 +159,18 @@ class Runs:
         cause = error.cause if isinstance(error, OperationFailed) else error
         raise ApplyFailed(f"{reason}\n{state}", rolled_back=True, hint=getattr(cause, "hint", None)) from error
 
-    def restore(self, stack: str, previous: Commit | None, journal: Journal) -> None:
+    def restore(self, stack: str, previous: Commit | None, journal: Journal, *, recovering: bool = False) -> None:
+        """Back to what was committed. `recovering`: from a run of somebody else's, that was cut short."""
         document = parse(previous.spec, previous.source) if previous else None
         drawn = draw(self._world, self._store, stack, document, journal=journal, lenient=True)
+        done = drawn.plan
         if drawn.plan:
-            drawn, _ = self._reach(stack, document, drawn, journal, lenient=True)
+            drawn, done = self._reach(stack, document, drawn, journal, lenient=True)
         for left_out in drawn.spared:
             self._progress.note(f"Could not be brought back: {left_out}")
         # What waits, or is left out for now, keeps its address.
-        settle(self._store, stack, previous, drawn, {**self._store.leases(stack), **drawn.leases})
+        deed = deed_of(Act.RECOVER, stack, self._caller, previous, document, done.operations) if recovering else None
+        settle(self._store, stack, previous, drawn, {**self._store.leases(stack), **drawn.leases}, deed)
         trial = self._store.trials().get(stack)
         if trial is not None and previous is not None and trial.spec == previous.spec:
             # The run that was to be confirmed is the one that was taken back.

@@ -10,18 +10,19 @@ writer (https://www.sqlite.org/wal.html). Nothing is written, and no folder made
 
 from __future__ import annotations
 
-import fcntl
 import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from netwright.backends.store import codec, schema
-from netwright.backends.store.lock import hold, holder
+from netwright.backends.store import codec, deeds, schema
+from netwright.backends.store.lock import alone, hold, holder
 from netwright.errors import BackendError, Refused
+from netwright.model.deed import Deed
 from netwright.model.loan import Loan
 from netwright.ports import Commit, Journal, Trial
 
@@ -122,11 +123,28 @@ class SqliteStore:
                 known = self._read(codec.load_loans, text)
             _write_loans(database, journal.stack, tuple({loan.identity: loan for loan in (*known, *loans)}.values()))
 
-    def commit(
-        self, stack: str, commit: Commit | None, *, leases: Mapping[str, str], loans: Sequence[Loan], fingerprints: Mapping[str, str]
-    ) -> None:
-        """All of it or nothing, durable on return. `commit` None: no row of the stack is left, its trial included."""
+    def deeds(self, stack: str | None = None) -> Sequence[Deed]:
+        rows = self._rows("SELECT at, stack, deed FROM deeds WHERE ?1 IS NULL OR stack = ?1 ORDER BY id", stack)
+        return [self._read(partial(deeds.load, at, name), text) for at, name, text in rows]
+
+    def record(self, deed: Deed) -> None:
         with self._transaction() as database:
+            deeds.write(database, deed)
+
+    def commit(
+        self,
+        stack: str,
+        commit: Commit | None,
+        *,
+        leases: Mapping[str, str],
+        loans: Sequence[Loan],
+        fingerprints: Mapping[str, str],
+        deed: Deed | None = None,
+    ) -> None:
+        """All of it or nothing, durable on return. `commit` None: no row of the stack is left but its deeds."""
+        with self._transaction() as database:
+            if deed is not None:
+                deeds.write(database, deed)
             if commit is None:
                 for table in schema.TABLES:
                     database.execute(f"DELETE FROM {table} WHERE stack = ?", (stack,))  # noqa: S608 - a name of ours
@@ -146,8 +164,10 @@ class SqliteStore:
             _write_loans(database, stack, tuple(loans))
             database.execute("DELETE FROM journals WHERE stack = ?", (stack,))
 
-    def set_trial(self, stack: str, trial: Trial | None) -> None:
+    def set_trial(self, stack: str, trial: Trial | None, deed: Deed | None = None) -> None:
         with self._transaction() as database:
+            if deed is not None:
+                deeds.write(database, deed)
             database.execute("DELETE FROM trials WHERE stack = ?", (stack,))
             if trial is not None:
                 database.execute(
@@ -222,7 +242,7 @@ class SqliteStore:
         try:
             if schema.version(connection) < len(schema.MIGRATIONS):
                 # Changing to WAL does not wait for others as a transaction does: one at a time here.
-                with _alone(self._folder):
+                with alone(self._folder):
                     connection.execute("PRAGMA journal_mode = WAL")
                     schema.migrate(connection)
             connection.execute("PRAGMA synchronous = FULL")
@@ -268,14 +288,3 @@ def _write_loans(database: sqlite3.Connection, stack: str, loans: tuple[Loan, ..
     database.execute("DELETE FROM loans WHERE stack = ?", (stack,))
     if loans:
         database.execute("INSERT INTO loans (stack, loans) VALUES (?, ?)", (stack, codec.dump_loans(loans)))
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Hold flock(2) on the folder itself, so that it never stands in the way of `lock`."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)

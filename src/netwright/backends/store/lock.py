@@ -75,3 +75,14 @@ def _sign(lock: int) -> None:
 def _holder(lock: int) -> str:
     # The holder may be between taking the lock and signing it.
     return os.pread(lock, 4096, 0).decode(errors="replace") or "another process"
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Hold flock(2) on the folder itself, so that it never stands in the way of `lock`."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)

@@ -8,6 +8,7 @@ steps that a database has seen.
     loans      what the stack has changed but does not own, as it was before
     journals   a run that has begun and is not committed
     trials     an `apply --confirm` that nobody has confirmed yet
+    deeds      what was changed, by whom, and what was refused: the log
 """
 
 from __future__ import annotations
@@ -27,9 +28,14 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             stack TEXT PRIMARY KEY, spec TEXT, source TEXT NOT NULL, deadline REAL NOT NULL)""",
     ),
     ("ALTER TABLE trials ADD COLUMN leases TEXT NOT NULL DEFAULT '{}'",),
+    (
+        "CREATE TABLE deeds (id INTEGER PRIMARY KEY AUTOINCREMENT, at REAL NOT NULL, stack TEXT NOT NULL, deed TEXT NOT NULL)",
+        "CREATE INDEX deeds_of_stack ON deeds (stack)",
+    ),
 )
 
 TABLES = ("commits", "loans", "journals", "trials")
+"""Those that a stack leaves with: the log stays."""
 
 
 def version(connection: sqlite3.Connection) -> int:

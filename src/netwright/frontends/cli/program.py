@@ -35,6 +35,7 @@ COMMANDS = {
     "recover": "recover:recover",
     "daemon": "daemon:daemon",
     "events": "events:events",
+    "log": "log:log",
     "docker-plugin": "docker_plugin:docker_plugin",
     "completion": "completion:completion",
     "_watch-trial": "watch_trial:watch_trial",

@@ -15,7 +15,7 @@ from typing import Any
 
 from aiohttp import web
 
-from netwright.api import Engine
+from netwright.api import Engine, log
 from netwright.errors import Busy, InvalidValue, Missing, NetwrightError, Refused, SpecError
 from netwright.frontends.daemon import publishing
 from netwright.frontends.daemon.access import allowed, peer_of
@@ -36,6 +36,7 @@ from netwright.report.documents import (
 )
 from netwright.report.event_text import event_line
 from netwright.report.exit_status import FAILED, exit_status
+from netwright.report.log_text import NOTHING, log_document, log_text
 from netwright.report.standing import standing_of
 from netwright.report.status_text import NO_STACKS, status_text
 from netwright.spec.load import parse
@@ -87,6 +88,7 @@ class Server:
                 web.post("/v1/confirm", self._confirm),
                 web.post("/v1/recover", self._recover),
                 web.get("/v1/events", self._events),
+                web.get("/v1/log", self._changes),
             ]
         )
         # Whoever follows events is not waited for.
@@ -182,7 +184,7 @@ class Server:
         body = await _body(request, "target", **(publishing.UNPUBLISH if withdrawn else publishing.PUBLISH))
         change = publishing.unpublish_request(body) if withdrawn else publishing.publish_request(body)
         work = self._workshop.look if body.get("plan", False) else self._workshop.change
-        document = publishing.answer(await work(lambda engine: publishing.revise(engine, change, body)), change)
+        document = publishing.answer(await work(lambda engine: publishing.revise(engine, change, body), request[CALLER]), change)
         return _answer(request, lambda: document, lambda: publishing.words(document))
 
     async def _confirm(self, request: web.Request) -> web.Response:
@@ -203,6 +205,12 @@ class Server:
             lambda: recover_document(recovered, expired),
             lambda: "".join(words) or "Nothing to recover: no run was cut short.\n",
         )
+
+    async def _changes(self, request: web.Request) -> web.Response:
+        name = request.query.get("stack")
+        deeds = await asyncio.to_thread(log, name, state_folder=self._workshop.folder)
+        full = request.query.get("full") in {"1", "true"}
+        return _answer(request, lambda: log_document(deeds), lambda: log_text(deeds, full=full) or f"{NOTHING}\n")
 
     async def _events(self, request: web.Request) -> web.StreamResponse:
         """A document on each line; with `follow` without end."""

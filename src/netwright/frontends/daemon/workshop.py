@@ -20,7 +20,7 @@ class Workshop:
     """Belongs to the event loop that asks."""
 
     def __init__(self, state_folder: str) -> None:
-        self._folder = state_folder
+        self.folder = state_folder
         self._changes = ThreadPoolExecutor(max_workers=1, thread_name_prefix="netwright-change")
         self._looks = ThreadPoolExecutor(max_workers=1, thread_name_prefix="netwright-look")
 
@@ -39,7 +39,7 @@ class Workshop:
 
     async def _run(self, pool: ThreadPoolExecutor, job: Callable[[Engine], T], caller: Caller | None) -> T:
         def work() -> T:
-            with open_engine(state_folder=self._folder, caller=caller) as engine:
+            with open_engine(state_folder=self.folder, caller=caller) as engine:
                 return job(engine)
 
         return await asyncio.get_running_loop().run_in_executor(pool, work)
