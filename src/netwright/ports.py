@@ -169,8 +169,11 @@ class Store(Protocol):
 class Listener(Protocol):
     """Hears what happens on the host, and tells whoever opened it."""
 
-    def follow(self, namespaces: Iterable[NetnsRef], *, docker: bool) -> None:
-        """From now on hear these namespaces as well as the host, and (`docker`) the Docker Engine. Raises KernelError."""
+    def follow(self, namespaces: Iterable[NetnsRef], *, docker: bool) -> frozenset[NetnsRef]:
+        """From now on hear these namespaces as well as the host, and (`docker`) the Docker Engine. Those that were not heard before.
+
+        Raises KernelError.
+        """
 
     def close(self) -> None:
         """Returns when no notice will be told any more."""

@@ -18,6 +18,7 @@ from functools import cache
 from types import FrameType
 from typing import Any, TypeVar
 
+from netwright.backends import own_tasks
 from netwright.errors import KernelError
 from netwright.model.netns import HOST, NetnsRef
 
@@ -64,6 +65,8 @@ def in_threads(functions: Sequence[Callable[[], T]]) -> list[T]:
             results[number] = functions[number]()
         except BaseException as error:  # noqa: BLE001 - handed to the caller whole
             failures[number] = error
+        finally:
+            own_tasks.remember(threading.get_native_id())
 
     threads = [threading.Thread(target=body, args=(number,), name="netwright-netns") for number in range(len(functions))]
     with _no_interruption():
@@ -126,6 +129,9 @@ def enter(netns: NetnsRef) -> None:
     except OSError as error:
         raise KernelError(error.errno or 0, f"entering {netns}: {error.strerror}") from error
     try:
+        if os.fstat(fd).st_dev != _nsfs():
+            # Taken away between two system calls of ip-netns(8): the mount is gone already, the file not yet.
+            raise KernelError(errno.ENOENT, f"entering {netns}: there is a file of that name, and no namespace")
         setns(fd)
     finally:
         os.close(fd)

@@ -11,6 +11,7 @@ import subprocess
 from enum import Enum
 from pathlib import Path
 
+from netwright.backends import own_tasks
 from netwright.backends.nfnetlink import NetfilterSocket
 from netwright.errors import FirewallError, Missing
 from netwright.firewall.foreign import FILTER
@@ -69,7 +70,9 @@ def _program(family: int, variant: Variant, verb: str) -> str:
 
 
 def _run(command: list[str], text: str) -> str:
-    done = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        raise FirewallError(f"{Path(command[0]).name} says: {done.stderr.strip() or f'exit status {done.returncode}'}")
-    return done.stdout
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        own_tasks.remember(process.pid)
+        told, complaint = process.communicate(text)
+    if process.returncode != 0:
+        raise FirewallError(f"{Path(command[0]).name} says: {complaint.strip() or f'exit status {process.returncode}'}")
+    return told

@@ -110,16 +110,14 @@ class Engine:
         """Make the host match what was committed last, as far as it allows that now; None: there is no such stack (any more).
 
         What has to wait for something else (an engine that is down, a name that somebody has taken) is in the plan's `waiting`.
-        Raises as `apply`.
+        Other stacks are left alone: what was cut short or not confirmed is for `recover` and `expire_trials`. Raises as `apply`.
         """
         with self._store.lock(wait=wait, waiting=self._progress.note):
-            recovered = self._tidy()
             committed = self._store.commits().get(stack)
             if committed is None:
                 return None
-            return self._runs.change(
-                stack, parse(committed.spec, committed.source), Act.REPAIR, recovered=recovered, confirm_seconds=None, lenient=True
-            )
+            document = parse(committed.spec, committed.source)
+            return self._runs.change(stack, document, Act.REPAIR, recovered=(), confirm_seconds=None, lenient=True)
 
     def destroy(self, stack: str, *, wait: bool = True, allow_lockout: bool = False) -> Outcome:
         """Remove all that the stack owns and give back what it borrowed. Nothing there is a success. Raises as `apply`.

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from functools import partial
 from typing import NoReturn
 
 from netwright.engine.commitment import commit, settle
@@ -83,7 +84,7 @@ class Runs:
         intended = drawn.plan.operations
         try:
             with sigterm_interrupts():
-                drawn, done = self._reach(stack, document, drawn, journal, lenient=lenient)
+                drawn, done = self._reach(stack, document, drawn, journal, lenient=lenient, patient=lenient)
                 with undisturbed():
                     # Before the commit: a crash between the two goes back to what was committed.
                     deadline = self._set_trial(stack, previous, confirm_seconds) if confirm_seconds is not None else None
@@ -105,14 +106,17 @@ class Runs:
                 self._store.record(failed_deed(act, stack, self._caller, previous, result, str(error), intended))
             raise
 
-    def _reach(self, stack: str, document: Document | None, drawn: Draw, journal: Journal, *, lenient: bool) -> tuple[Draw, Plan]:
+    def _reach(
+        self, stack: str, document: Document | None, drawn: Draw, journal: Journal, *, lenient: bool, patient: bool = False
+    ) -> tuple[Draw, Plan]:
         """Execute and verify: plan again, and expect nothing. Gives what was seen at the end, and all that was done.
 
         What Docker decides is known only when it has done it (the address that a container got): then there is a next round.
+        `patient`: also where something fails, or is undone by somebody else at the same time: what is being put back is not taken back.
         Raises OperationFailed, ApplyFailed, BackendError.
         """
         done = replace(drawn.plan, operations=())
-        for _ in range(ROUNDS):
+        for further in reversed(range(ROUNDS)):
             onward = document is not None and journal.spec == document.text
             # On the way back the journal stays as it is: by it what was begun is found, after a crash on that way too.
             journal = replace(
@@ -123,13 +127,20 @@ class Runs:
             self._store.begin(journal, drawn.plan.loans)
             self._progress.planned(drawn.plan)
             self._progress.phase("applying")
-            self._world.execute(drawn.plan.operations, self._progress.done)
+            look = partial(draw, self._world, self._store, stack, document, journal=journal, trust={}, lenient=lenient)
             done = replace(drawn.plan, operations=(*done.operations, *drawn.plan.operations))
-            self._progress.phase("verifying")
-            drawn = draw(self._world, self._store, stack, document, journal=journal, trust={}, lenient=lenient)
+            try:
+                self._world.execute(drawn.plan.operations, self._progress.done)
+                self._progress.phase("verifying")
+                drawn = look()
+            except (OperationFailed, NetwrightError):
+                if not patient or not further:
+                    raise
+                self._world.close()
+                drawn = look()
             if not drawn.plan:
                 return drawn, replace(done, waiting=drawn.plan.waiting, warnings=drawn.plan.warnings)
-            if not any(isinstance(operation, ConnectContainer | CreateDockerNetwork) for operation in done.operations):
+            if not patient and not any(isinstance(operation, ConnectContainer | CreateDockerNetwork) for operation in done.operations):
                 break
         left = drawn.plan.operations
         what = "; ".join(sentence(operation) for operation in left[:3]) + (f" and {len(left) - 3} more" if len(left) > 3 else "")

@@ -139,6 +139,11 @@ def concerns(interest: Interest, notice: Notice) -> bool:
             return _place_concerns(interest, notice)
 
 
+def displaces(notice: Notice) -> bool:
+    """Whether what a stack has may be under other numbers after it: a link's index, the namespace behind a name or a container."""
+    return notice.kind in {Kind.LOST, Kind.LINK, Kind.NAMESPACE, Kind.CONTAINER, Kind.ENGINE}
+
+
 def _place_concerns(interest: Interest, notice: Notice) -> bool:
     place = None if notice.netns is None else interest.places.get(notice.netns)
     if place is None:

@@ -94,6 +94,11 @@ class Schedule:
         one.first, one.reasons, one.more_reasons = None, {}, 0
         return reasons
 
+    def stirred(self, stack: str) -> bool:
+        """Whether something has happened since it was taken."""
+        one = self._stacks.get(stack)
+        return one is not None and one.first is not None
+
     def kept(self, stack: str) -> None:
         """There was nothing to repair."""
         self._stacks.setdefault(stack, _Stack()).failures = 0

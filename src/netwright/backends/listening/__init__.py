@@ -41,15 +41,20 @@ class Listener:
         self._thread = threading.Thread(target=self._listen, name="netwright-listen", daemon=True)
         self._thread.start()
 
-    def follow(self, namespaces: Iterable[NetnsRef], *, docker: bool) -> None:
+    def follow(self, namespaces: Iterable[NetnsRef], *, docker: bool) -> frozenset[NetnsRef]:
         """From now on hear these namespaces as well, and (`docker`) the Docker Engine. Names are looked up anew each time.
 
-        Nothing is kept open in them: a namespace that is followed can go. Raises KernelError.
+        Those that were not heard before; also a new one under the name of an old one. Nothing is kept open in them: a namespace that
+        is followed can go. Raises KernelError.
         """
         self._folders.look_again()
-        self._kernel.follow(namespaces)
+        new = self._kernel.follow(namespaces)
         if docker and self._docker is None:
             self._docker = DockerEars(self._tell, DockerEngine().url)
+        if not docker and self._docker is not None:
+            ears, self._docker = self._docker, None
+            ears.close()
+        return new
 
     def close(self) -> None:
         """Returns when no notice will be told any more."""

@@ -16,6 +16,7 @@ from typing import TypeVar
 from netwright.backends.netlink.channel import Channel
 from netwright.backends.netlink.twins import ask_numbers
 from netwright.backends.netns import identity, location
+from netwright.backends.own_tasks import is_own
 from netwright.errors import KernelError
 from netwright.model.netns import HOST, NetnsRef
 from netwright.model.notice import Kind, Notice
@@ -63,8 +64,8 @@ class KernelEars:
         """Descriptors that become readable, and what reads them."""
         return {self._route.fileno(): self._read_route, self._nftables.fileno(): self._read_nftables}
 
-    def follow(self, namespaces: Iterable[NetnsRef]) -> None:
-        """Have each numbered, and remember the numbers. One that is not there is passed over. Raises KernelError."""
+    def follow(self, namespaces: Iterable[NetnsRef]) -> frozenset[NetnsRef]:
+        """Have each numbered, and remember the numbers. One that is not there is passed over. Those that are new. Raises KernelError."""
         wanted = [one for one in dict.fromkeys(namespaces) if one != HOST and identity(one) is not None]
         channel = Channel.open()
         try:
@@ -75,7 +76,8 @@ class KernelEars:
             numbers.update(dict.fromkeys(ask_numbers(channel, [HOST]).values(), HOST))
         finally:
             channel.close()
-        self._numbers = numbers
+        before, self._numbers = self._numbers, numbers
+        return frozenset(netns for number, netns in numbers.items() if before.get(number) != netns and netns != HOST)
 
     def close(self) -> None:
         self._route.close()
@@ -112,9 +114,8 @@ class KernelEars:
                     found.append((netns, change.table, change.gone, change.chain or change.part))
         yield from self._told(found, "", own=False)
 
-    def _is_own(self, thread: int) -> bool:
-        """Whether a thread of ours has made it. One that has ended is not known any more: then it is looked at for nothing."""
-        return self._global_pids and os.path.exists(f"/proc/self/task/{thread}")  # noqa: PTH110 - for each transaction
+    def _is_own(self, task: int) -> bool:
+        return self._global_pids and is_own(task)
 
     @staticmethod
     def _told(found: Iterable[tuple[NetnsRef | None, str, bool, str]], by: str, *, own: bool) -> Iterator[Notice]:

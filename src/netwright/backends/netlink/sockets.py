@@ -44,9 +44,13 @@ class Sockets:
                 missing[netns] = now
         if missing:
             self._make_room(len(missing))
-            for netns, channel in visit(missing, lambda _: Channel.open()).items():
+
+            def keep(netns: NetnsRef) -> None:
+                # At once: one that cannot be entered must not make those before it be forgotten, and stay open.
+                found[netns] = channel = Channel.open()
                 self._kept[netns] = (channel, missing[netns])
-                found[netns] = channel
+
+            visit(missing, keep)
         return found
 
     def get(self, netns: NetnsRef) -> Channel:

@@ -51,7 +51,7 @@ class Daemon:
             try:
                 answer = self._ask(connection, method, path, body, as_json=as_json)
             except KeyboardInterrupt:
-                say.words("The daemon goes on with what it was asked for: netwright status tells how it ended.")
+                say.words("If the daemon has begun with it, it goes on: netwright status tells how it ended.")
                 raise
             content = answer.read()
         if not quiet or as_json:

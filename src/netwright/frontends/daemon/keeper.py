@@ -13,13 +13,15 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from netwright.api import Engine
 from netwright.engine.outcome import Outcome
-from netwright.errors import Busy, NetwrightError
+from netwright.errors import BackendError, Busy, NetwrightError
+from netwright.frontends.daemon.diary import Diary
 from netwright.frontends.daemon.workshop import Workshop
-from netwright.keeping.interest import Interest, clause, concerns, interest_of
+from netwright.keeping.interest import Interest, clause, concerns, displaces, interest_of
 from netwright.keeping.schedule import Schedule
 from netwright.keeping.suspects import suspects
-from netwright.model.event import Event, What
+from netwright.model.event import What
 from netwright.model.notice import Kind, Notice
 from netwright.planning.sentence import sentence
 from netwright.ports import Listener, Log
@@ -31,6 +33,8 @@ GRACE = 30.0
 """Seconds for an engine that was there to come back, before what needs it is looked at without it."""
 BUSY = 0.2
 """Seconds before a look is tried again while another Netwright is at work; its end is noticed, too."""
+PATIENCE = 10.0
+"""Seconds before it is tried again to take back what was not confirmed in time."""
 REMEMBERED = 50
 """Notices of a stack that are kept for the question who did it."""
 
@@ -42,18 +46,20 @@ class Keeper:
 
     def __init__(self, workshop: Workshop, log: Log, state_folder: str, told: Told) -> None:
         self._workshop = workshop
-        self._log = log
+        self._diary = Diary(log, told)
         self._folder = state_folder
-        self._told = told
         self._schedule = Schedule()
         self._interests: dict[str, Interest] = {}
         self._digests: dict[str, str] = {}
         self._deadline: float | None = None
-        """Of the first trial, seconds since the epoch."""
+        """Seconds since the epoch: then something is to be taken back, which was not confirmed or was cut short."""
+        self._postponed = 0.0
+        """Seconds since the epoch: the last attempt to take something back has failed, and is not made again before."""
         self._recent: dict[str, deque[Notice]] = {}
-        self._waiting: dict[str, tuple[str, ...]] = {}
-        self._warnings: dict[str, tuple[str, ...]] = {}
-        self._troubles: dict[str, str] = {}
+        self._displaced: set[str] = set()
+        """Stacks whose links or namespaces may be others than those that are known."""
+        self._excused: set[str] = set()
+        """Stacks that failed while something happened to them: that may have been all that was wrong."""
         self._stirred = asyncio.Event()
         self._stale = True
         """Commits may have changed."""
@@ -71,9 +77,9 @@ class Keeper:
                 loop.call_soon_threadsafe(self._hear, notices)
 
         self._listener = open_listener(hear, folder=self._folder)
-        self._event(Event(at=time.time(), what=What.STARTED))
+        self._diary.add(What.STARTED)
         try:
-            await self._expire()
+            await self._take_back()
             await self._turn("the daemon has started")
             ready()
             while True:
@@ -83,14 +89,16 @@ class Keeper:
                 await self._turn("it was committed")
         finally:
             await asyncio.to_thread(self._listener.close)
-            self._event(Event(at=time.time(), what=What.STOPPED))
+            self._diary.add(What.STOPPED)
 
     def look_again(self, reason: str) -> None:
         """At everything, soon."""
         now = time.monotonic()
         for stack in self._digests:
+            # Whoever asks may have seen to what was in the way: no fight and no failure is remembered.
+            self._schedule.forget(stack)
             self._schedule.wake(stack, reason, now)
-            self._schedule.hurry(stack)
+        self._postponed = 0.0
         self._stale = True
         self._stirred.set()
 
@@ -105,12 +113,14 @@ class Keeper:
                 if concerns(interest, notice):
                     self._schedule.wake(stack, clause(notice), now)
                     self._recent.setdefault(stack, deque(maxlen=REMEMBERED)).append(notice)
+                    if displaces(notice):
+                        self._displaced.add(stack)
         self._stirred.set()
 
     def _hear_engine(self, *, there: bool, now: float) -> None:
         if there != self._docker:
             words = "The Docker Engine is there." if there else "The Docker Engine is away."
-            self._event(Event(at=time.time(), what=What.DOCKER, message=words))
+            self._diary.add(What.DOCKER, message=words)
         for stack, interest in self._interests.items():
             if there:
                 self._schedule.hurry(stack)
@@ -127,28 +137,33 @@ class Keeper:
 
     async def _turn(self, reason: str) -> None:
         """Do all that is due."""
+        gone = False
         if self._stale:
             self._stale = False
-            await self._refresh(reason)
+            gone = await self._refresh(reason)
         if self._deadline is not None and time.time() >= self._deadline:
-            await self._expire()
+            await self._take_back()
         now = time.monotonic()
         if now >= self._next_look:
             self._next_look = now + EVERY
+            self._stale = True
             for stack in self._digests:
                 self._schedule.wake(stack, "the look of every minute", now)
         touched = [stack for stack in self._schedule.due(now) if await self._keep(stack)]
         touched += [stack for stack in self._digests if stack not in self._interests and stack not in touched]
-        if touched:
+        if touched or gone:
             await self._learn(touched)
 
-    async def _refresh(self, reason: str) -> None:
-        """Which stacks there are, and what has changed about them."""
-        digests, self._deadline = await asyncio.to_thread(self._read)
+    async def _refresh(self, reason: str) -> bool:
+        """Which stacks there are, and what has changed about them. True: some are gone."""
+        digests, deadline = await asyncio.to_thread(self._read)
+        self._deadline = None if deadline is None else max(deadline, self._postponed)
         now = time.monotonic()
-        for stack in self._digests.keys() - digests.keys():
-            for known in (self._interests, self._recent, self._waiting, self._warnings, self._troubles):
-                known.pop(stack, None)
+        gone = self._digests.keys() - digests.keys()
+        for stack in gone:
+            self._interests.pop(stack, None)
+            self._recent.pop(stack, None)
+            self._diary.forget(stack)
             self._schedule.forget(stack)
         for stack, digest in digests.items():
             if self._digests.get(stack) != digest:
@@ -156,11 +171,15 @@ class Keeper:
                 self._interests.pop(stack, None)
                 self._schedule.wake(stack, reason, now - 1.0)
         self._digests = digests
+        return bool(gone)
 
     def _read(self) -> tuple[dict[str, str], float | None]:
         store = open_store(self._folder)
         try:
             deadlines = [trial.deadline for trial in store.trials().values()]
+            if store.journals() and store.holder() is None and store.journals():
+                # Nobody is at work on what was begun. (Asked once more: whoever was may have come to its end meanwhile.)
+                deadlines.append(0.0)
             return {stack: commit.digest for stack, commit in store.commits().items()}, min(deadlines, default=None)
         finally:
             store.close()
@@ -168,64 +187,67 @@ class Keeper:
     async def _keep(self, stack: str) -> bool:
         """Look at one stack and put right what is wrong. True: it may be another now."""
         reasons = self._schedule.take(stack)
+        displaced = stack in self._displaced
+        self._displaced.discard(stack)
         began = time.monotonic()
         try:
             outcome = await self._workshop.change(lambda engine: engine.keep(stack, wait=False))
         except Busy:
             for reason in reasons:
                 self._schedule.wake(stack, reason, time.monotonic() + BUSY)
-            return False
+            return displaced
         except NetwrightError as error:
-            self._failed(stack, reasons, error)
-            return False
+            if self._schedule.stirred(stack) and stack not in self._excused:
+                self._excused.add(stack)
+                for reason in reasons:
+                    self._schedule.wake(stack, reason, time.monotonic())
+            else:
+                self._failed(stack, reasons, error)
+            return displaced
+        except Exception as error:  # noqa: BLE001 - a mistake of ours about one stack is no reason to leave all others alone
+            self._failed(stack, reasons, BackendError(f"This should not happen: {type(error).__name__}: {error}"))
+            return displaced
         if outcome is None:
             return False
-        for recovered in outcome.recovered:
-            self._event(Event(at=time.time(), what=What.RECOVERED, stack=recovered))
-        self._troubles.pop(stack, None)
+        self._excused.discard(stack)
+        self._diary.stands(What.FAILED, stack, ())
         if outcome.plan:
             self._repaired(stack, reasons, outcome, time.monotonic() - began)
         else:
             self._schedule.kept(stack)
             self._recent.pop(stack, None)
-        self._tell_news(What.WARNED, stack, outcome.plan.warnings, self._warnings)
-        return self._tell_news(What.WAITING, stack, outcome.plan.waiting, self._waiting) or bool(outcome.plan)
-
-    def _tell_news(self, what: What, stack: str, sentences: tuple[str, ...], told: dict[str, tuple[str, ...]]) -> bool:
-        """What was not told before, once. True: it is not what it was."""
-        if sentences == told.get(stack, ()):
-            return False
-        told[stack] = sentences
-        if sentences:
-            self._event(Event(at=time.time(), what=what, stack=stack, message="; ".join(sentences)))
-        return True
+        self._diary.stands(What.WARNED, stack, outcome.plan.warnings)
+        waits = self._diary.stands(What.WAITING, stack, outcome.plan.waiting)
+        return waits or displaced or bool(outcome.plan)
 
     def _repaired(self, stack: str, reasons: tuple[str, ...], outcome: Outcome, seconds: float) -> None:
-        done = tuple(sentence(operation) for operation in outcome.plan.operations)
+        # What had to be done twice, since somebody undid it meanwhile, is told once.
+        done = tuple(dict.fromkeys(sentence(operation) for operation in outcome.plan.operations))
         pause = self._schedule.repaired(stack, done, time.monotonic())
         who = suspects(outcome.plan.operations, self._recent.pop(stack, ()), _running()) if pause is not None else ()
-        self._event(Event(at=time.time(), what=What.REPAIRED, stack=stack, why=reasons, done=done, seconds=seconds))
+        self._diary.add(What.REPAIRED, stack, why=reasons, done=done, seconds=seconds)
         if pause is not None:
             words = "The same repair was needed again and again."
-            self._event(Event(at=time.time(), what=What.FIGHT, stack=stack, message=words, suspects=who, again_in=pause))
+            self._diary.add(What.FIGHT, stack, message=words, suspects=who, again_in=pause)
 
     def _failed(self, stack: str, reasons: tuple[str, ...], error: NetwrightError) -> None:
         pause = self._schedule.failed(stack, time.monotonic())
-        if self._troubles.get(stack) == str(error):
-            return
-        self._troubles[stack] = str(error)
-        self._event(Event(at=time.time(), what=What.FAILED, stack=stack, why=reasons, message=str(error), again_in=pause))
+        self._diary.stands(What.FAILED, stack, (str(error),), why=reasons, again_in=pause)
 
-    async def _expire(self) -> None:
+    async def _take_back(self) -> None:
+        """What a crash cut short, and what was not confirmed in time."""
         self._deadline = None
         self._stale = True
-        try:
-            expired = await self._workshop.change(lambda engine: engine.expire_trials())
-        except NetwrightError as error:
-            self._event(Event(at=time.time(), what=What.FAILED, message=str(error)))
-            return
-        for stack in expired:
-            self._event(Event(at=time.time(), what=What.EXPIRED, stack=stack))
+        troubles = []
+        for what, job in ((What.RECOVERED, Engine.recover), (What.EXPIRED, Engine.expire_trials)):
+            try:
+                for stack in await self._workshop.change(job):
+                    self._diary.add(what, stack)
+            except NetwrightError as error:
+                troubles.append(str(error))
+        if troubles:
+            self._postponed = time.time() + PATIENCE
+        self._diary.stands(What.FAILED, "", tuple(troubles), again_in=PATIENCE)
 
     async def _learn(self, stacks: Sequence[str]) -> None:
         """What these care about, and where that is now. A stack that cannot be looked at keeps what is known of it."""
@@ -237,18 +259,16 @@ class Keeper:
                     self._interests[status.name] = interest_of(status)
             places = {ref for interest in self._interests.values() for ref in interest.namespaces}
             docker = any(interest.docker for interest in self._interests.values())
-            await asyncio.to_thread(self._listener.follow, places, docker=docker)
+            new = await asyncio.to_thread(self._listener.follow, places, docker=docker)
         except NetwrightError as error:
-            self._told(f"Cannot listen: {error}")
-
-    def _event(self, event: Event) -> None:
-        from netwright.report.event_text import event_text
-
-        self._told(event_text(event))
-        try:
-            self._log.add(event)
-        except NetwrightError as error:
-            self._told(str(error))
+            self._diary.say(f"Cannot listen: {error}")
+            return
+        if not docker:
+            self._docker = None
+        for stack, interest in self._interests.items():
+            if new & interest.namespaces:
+                # Between the look and this moment nobody has heard them.
+                self._schedule.wake(stack, "it is listened to from now on", time.monotonic())
 
 
 def _running() -> list[str]:

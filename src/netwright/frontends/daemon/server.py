@@ -5,13 +5,11 @@ the JSON document of `--json`, or its words where the request accepts `text/plai
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 from aiohttp import web
 
@@ -19,9 +17,10 @@ from netwright.api import Engine, log
 from netwright.errors import Busy, InvalidValue, Missing, NetwrightError, Refused, SpecError
 from netwright.frontends.daemon import publishing
 from netwright.frontends.daemon.access import allowed, peer_of
+from netwright.frontends.daemon.exchange import answered, document_response, event_bytes, read_body, wants_words
 from netwright.frontends.daemon.openapi import openapi_document
 from netwright.frontends.daemon.workshop import Workshop
-from netwright.model.event import Event, event_document
+from netwright.model.event import Event
 from netwright.model.names import parse_stack_name
 from netwright.planning.document import plan_document
 from netwright.planning.text import plan_text
@@ -34,8 +33,7 @@ from netwright.report.documents import (
     recover_document,
     status_document,
 )
-from netwright.report.event_text import event_line
-from netwright.report.exit_status import FAILED, exit_status
+from netwright.report.exit_status import FAILED, USAGE, exit_status
 from netwright.report.log_text import NOTHING, log_document, log_text
 from netwright.report.standing import standing_of
 from netwright.report.status_text import NO_STACKS, status_text
@@ -45,6 +43,9 @@ from netwright.wiring import peer_caller
 MOST_BYTES = 64 << 20
 """Of a request: a file of a thousand namespaces has 0.1 MB."""
 TOO_LATE = "if its time has passed it was rolled back: netwright status tells how the host stands"
+UNEXPECTED = "please report it, with what was asked; netwright status tells how the host stands"
+LONGEST_TRIAL = 604_800.0
+"""Seconds: a week, as `netwright apply --confirm` has it."""
 FOLLOW_SECONDS = 0.1
 """Between two looks whether the log has grown."""
 STATUSES: tuple[tuple[type[NetwrightError], int], ...] = (
@@ -73,7 +74,7 @@ class Server:
         self._runner: web.AppRunner | None = None
 
     async def start(self) -> None:
-        """Listen. A socket that an earlier daemon left is replaced. Raises Refused where there can be none."""
+        """Listen. A socket that an earlier daemon left is replaced. Raises Busy where another one answers, Refused where there can be none."""
         application = web.Application(client_max_size=MOST_BYTES, middlewares=[self._guarded])
         application.add_routes(
             [
@@ -107,7 +108,13 @@ class Server:
                 self._path.unlink()
 
     def _listen(self) -> socket.socket:
-        self._path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+        if not self._path.parent.exists():
+            self._path.parent.mkdir(parents=True)
+            # Whatever the umask is: the group must come by.
+            self._path.parent.chmod(0o755)
+        if _answers(self._path):
+            words = f"Another daemon serves {self._path}, with another folder of state."
+            raise Busy(words, hint="stop that one first, or set NETWRIGHT_SOCKET to another place for this one")
         with suppress(FileNotFoundError):
             self._path.unlink()
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
@@ -128,38 +135,46 @@ class Server:
             peer = peer_of(request.transport.get_extra_info("socket"))
             if not allowed(peer, self._group):
                 words = f"The user with the number {peer.uid} may not use this socket: root and the members of its group may."
-                return _json(plain_error_document("Refused", words, "usermod -aG netwright USER, then log in anew", FAILED), 403)
+                return document_response(
+                    plain_error_document("Refused", words, "usermod -aG netwright USER, then log in anew", FAILED), 403
+                )
             request[CALLER] = peer_caller(peer.pid, peer.uid, f"{request.method} {request.path}")
             return await handler(request)
         except NetwrightError as error:
             status = next((number for kind, number in STATUSES if isinstance(error, kind)), 500)
-            return _json(error_document(error, exit_status(error)), status)
+            return document_response(error_document(error, exit_status(error)), status)
         except web.HTTPException as error:
-            return _json(
-                plain_error_document("Usage", f"{request.method} {request.path}: {error.reason}.", "see /openapi.json", 2), error.status
+            document = plain_error_document("Usage", f"{request.method} {request.path}: {error.reason}.", "see /openapi.json", USAGE)
+            return document_response(document, error.status)
+        except (ConnectionError, asyncio.CancelledError):
+            # Whoever has asked is gone.
+            raise
+        except Exception as error:  # noqa: BLE001 - a mistake of ours: told, and no reason to end
+            return document_response(
+                plain_error_document("Unexpected", f"This should not happen: {type(error).__name__}: {error}", UNEXPECTED, FAILED), 500
             )
 
     async def _openapi(self, _request: web.Request) -> web.Response:
-        return _json(openapi_document())
+        return document_response(openapi_document())
 
     async def _status(self, request: web.Request) -> web.Response:
         name = request.match_info.get("stack")
         found = await self._workshop.look(lambda engine: engine.status(name))
         if name is not None and not found:
-            return _json(plain_error_document("Refused", f"There is no stack {name} on this host.", None, FAILED), 404)
+            return document_response(plain_error_document("Refused", f"There is no stack {name} on this host.", None, FAILED), 404)
         seen = [(one, standing_of(one)) for one in found]
-        return _answer(request, lambda: status_document(seen), lambda: status_text(seen) or f"{NO_STACKS}\n")
+        return answered(request, lambda: status_document(seen), lambda: status_text(seen) or f"{NO_STACKS}\n")
 
     async def _plan(self, request: web.Request) -> web.Response:
-        body = await _body(request, "text", text=str, source=str, full=bool, replace=bool)
+        body = await read_body(request, "text", text=str, source=str, full=bool, replace=bool)
         document = parse(body["text"], body.get("source", "<request>"))
         replace = body.get("replace", False)
         made = await self._workshop.look(lambda engine: engine.plan(document, replace_networks=replace), request[CALLER])
-        return _answer(request, lambda: plan_document(made), lambda: plan_text(made, full=body.get("full", False)))
+        return answered(request, lambda: plan_document(made), lambda: plan_text(made, full=body.get("full", False)))
 
     async def _apply(self, request: web.Request) -> web.Response:
         flags = {"wait": bool, "allow_lockout": bool, "replace": bool}
-        body = await _body(request, "text", text=str, source=str, confirm=(int, float, type(None)), **flags)
+        body = await read_body(request, "text", text=str, source=str, confirm=(int, float, type(None)), **flags)
         document = parse(body["text"], body.get("source", "<request>"))
         options = {
             "wait": body.get("wait", True),
@@ -167,40 +182,45 @@ class Server:
             "allow_lockout": body.get("allow_lockout", False),
             "replace_networks": body.get("replace", False),
         }
-        outcome = await self._workshop.change(lambda engine: engine.apply(document, **options), request[CALLER])
+        seconds = options["confirm_seconds"]
+        if seconds is not None and not 0 < seconds <= LONGEST_TRIAL:
+            raise InvalidValue(f"confirm: {seconds} is not a number of seconds; more than 0, and a week at most")
+        outcome = await self._workshop.change(lambda engine: engine.apply(document, **options), request[CALLER], wait=options["wait"])
         name = document.spec.name
-        return _answer(request, lambda: apply_document(name, outcome), lambda: plan_text(outcome.plan))
+        return answered(request, lambda: apply_document(name, outcome), lambda: plan_text(outcome.plan))
 
     async def _destroy(self, request: web.Request) -> web.Response:
-        body = await _body(request, "stack", stack=str, wait=bool, allow_lockout=bool)
+        body = await read_body(request, "stack", stack=str, wait=bool, allow_lockout=bool)
         name = parse_stack_name(body["stack"])
         options = {"wait": body.get("wait", True), "allow_lockout": body.get("allow_lockout", False)}
-        outcome = await self._workshop.change(lambda engine: engine.destroy(name, **options), request[CALLER])
+        outcome = await self._workshop.change(lambda engine: engine.destroy(name, **options), request[CALLER], wait=options["wait"])
         nothing = f"{name}: nothing of it was here.\n"
-        return _answer(request, lambda: apply_document(name, outcome), lambda: plan_text(outcome.plan) if outcome.plan else nothing)
+        return answered(request, lambda: apply_document(name, outcome), lambda: plan_text(outcome.plan) if outcome.plan else nothing)
 
     async def _publish(self, request: web.Request) -> web.Response:
         withdrawn = request.path.endswith("/unpublish")
-        body = await _body(request, "target", **(publishing.UNPUBLISH if withdrawn else publishing.PUBLISH))
+        body = await read_body(request, "target", **(publishing.UNPUBLISH if withdrawn else publishing.PUBLISH))
         change = publishing.unpublish_request(body) if withdrawn else publishing.publish_request(body)
         work = self._workshop.look if body.get("plan", False) else self._workshop.change
         document = publishing.answer(await work(lambda engine: publishing.revise(engine, change, body), request[CALLER]), change)
-        return _answer(request, lambda: document, lambda: publishing.words(document))
+        return answered(request, lambda: document, lambda: publishing.words(document))
 
     async def _confirm(self, request: web.Request) -> web.Response:
-        body = await _body(request, None, stack=str)
+        body = await read_body(request, None, stack=str)
         name = parse_stack_name(body["stack"]) if "stack" in body else None
         confirmed = await self._workshop.change(lambda engine: _confirm(engine, name), request[CALLER])
         if not confirmed:
             raise Refused(f"There is no change{f' of {name}' if name else ''} that waits to be confirmed.", hint=TOO_LATE)
-        return _answer(request, lambda: confirm_document(confirmed), lambda: "".join(f"{one}: confirmed, it stays.\n" for one in confirmed))
+        return answered(
+            request, lambda: confirm_document(confirmed), lambda: "".join(f"{one}: confirmed, it stays.\n" for one in confirmed)
+        )
 
     async def _recover(self, request: web.Request) -> web.Response:
         recovered = await self._workshop.change(lambda engine: engine.recover(), request[CALLER])
         expired = await self._workshop.change(lambda engine: engine.expire_trials(), request[CALLER])
         words = [f"{name}: brought back to the last committed state.\n" for name in recovered]
         words += [f"{name}: was not confirmed in time, and was rolled back.\n" for name in expired]
-        return _answer(
+        return answered(
             request,
             lambda: recover_document(recovered, expired),
             lambda: "".join(words) or "Nothing to recover: no run was cut short.\n",
@@ -210,12 +230,12 @@ class Server:
         name = request.query.get("stack")
         deeds = await asyncio.to_thread(log, name, state_folder=self._workshop.folder)
         full = request.query.get("full") in {"1", "true"}
-        return _answer(request, lambda: log_document(deeds), lambda: log_text(deeds, full=full) or f"{NOTHING}\n")
+        return answered(request, lambda: log_document(deeds), lambda: log_text(deeds, full=full) or f"{NOTHING}\n")
 
     async def _events(self, request: web.Request) -> web.StreamResponse:
         """A document on each line; with `follow` without end."""
         stack = request.query.get("stack")
-        plain = _wants_words(request)
+        plain = wants_words(request)
         response = web.StreamResponse()
         response.content_type = "text/plain" if plain else "application/x-ndjson"
         response.charset = "utf-8"
@@ -227,11 +247,11 @@ class Server:
         kept = self._log.read(stack)
         await response.prepare(request)
         for event in kept:
-            await response.write(_line(event, plain=plain))
+            await response.write(event_bytes(event, plain=plain))
         if added is not None:
             async for new in added:
                 if new is not None and new not in kept:
-                    await response.write(_line(new, plain=plain))
+                    await response.write(event_bytes(new, plain=plain))
         await response.write_eof()
         return response
 
@@ -244,40 +264,16 @@ class Server:
                 yield event
 
 
+def _answers(path: Path) -> bool:
+    """Whether somebody listens there."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC) as door:
+        try:
+            door.connect(str(path))
+        except OSError:
+            return False
+        return True
+
+
 def _confirm(engine: Engine, name: str | None) -> list[str]:
     names = [one.name for one in engine.status() if one.confirm_before is not None] if name is None else [name]
     return [one for one in names if engine.confirm(one)]
-
-
-async def _body(request: web.Request, needed: str | None, **keys: type | tuple[type, ...]) -> dict[str, Any]:
-    """The request's JSON object. Raises InvalidValue."""
-    try:
-        body = json.loads(await request.read() or b"{}")
-    except ValueError as error:
-        raise InvalidValue(f"the request is no JSON: {error}") from None
-    if not isinstance(body, dict):
-        raise InvalidValue("the request is no JSON object")
-    for key, value in body.items():
-        if key not in keys:
-            raise InvalidValue(f"{key}: there is no such key; there are {', '.join(keys)}")
-        if not isinstance(value, keys[key]) or (isinstance(value, bool) and keys[key] is not bool):
-            raise InvalidValue(f"{key}: is of the wrong type")
-    if needed is not None and needed not in body:
-        raise InvalidValue(f"{needed}: is missing")
-    return body
-
-
-def _wants_words(request: web.Request) -> bool:
-    return "text/plain" in request.headers.get("Accept", "")
-
-
-def _answer(request: web.Request, document: Callable[[], dict[str, Any]], words: Callable[[], str]) -> web.Response:
-    return web.Response(text=words()) if _wants_words(request) else _json(document())
-
-
-def _json(document: dict[str, Any], status: int = 200) -> web.Response:
-    return web.Response(text=json.dumps(document, indent=2, ensure_ascii=False) + "\n", status=status, content_type="application/json")
-
-
-def _line(event: Event, *, plain: bool) -> bytes:
-    return (event_line(event) if plain else json.dumps(event_document(event), ensure_ascii=False) + "\n").encode()

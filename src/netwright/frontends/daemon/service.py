@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import gc
 import os
 import signal
 import socket
@@ -19,10 +20,16 @@ from netwright.frontends.daemon.workshop import Workshop
 from netwright.wiring import open_log, state_folder
 
 Told = Callable[[str], None]
+OBJECTS = 5_000
+"""Made between two collections of cycles."""
+_NOTIFY_SECONDS = 1.0
+"""Whoever listens and does not read is no reason to stand still."""
 
 
 def run(*, socket_path: str, group: str, told: Told) -> None:
     """Serve until told to stop. `told`: hears sentences for the journal. Raises Busy where it runs already, and NetwrightError."""
+    # The command line seldom looks for cycles, since it soon ends; this one stays.
+    gc.set_threshold(OBJECTS)
     folder = state_folder()
     number = group_id(group)
     with alone(folder):
@@ -97,4 +104,5 @@ def notify(state: str) -> None:
     if not address:
         return
     with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as listener:
+        listener.settimeout(_NOTIFY_SECONDS)
         listener.sendto(state.encode(), "\0" + address[1:] if address.startswith("@") else address)
