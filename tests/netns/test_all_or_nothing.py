@@ -36,6 +36,7 @@ namespaces:
       - {listen: "eth1:1234/tcp", from: [10.0.0.0/16], to: "web:1234", source: preserve}
 host:
   publish: [{listen: 8080, to: "web:80"}]
+policies: [{name: office, from: [10.0.0.0/16], to: web, ports: [1234, 8080]}]
 """
 EDITED = STACK.replace("172.30.0.10", "172.30.0.77").replace("eth1:1234", "eth1:4321").replace("  web: {", "  new: {}\n  web: {")
 
@@ -79,7 +80,7 @@ def witness(host: Host) -> dict[str, Any]:
     for family in ("-4", "-6"):
         seen[f"routes{family}"] = sorted(json.dumps(r, sort_keys=True) for r in host.ip(family, "route", "show", "table", "main"))
         seen[f"rules{family}"] = host.ip(family, "rule")
-    seen["sysctls"] = host.run("sysctl", "net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding")
+    seen["sysctls"] = host.run("sysctl", "net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding", "net.bridge.bridge-nf-call-iptables")
     seen["files"] = sorted(str(path) for path in Path("/etc/netns").rglob("*"))
     return seen
 

@@ -52,6 +52,9 @@ namespaces:
 host:
   publish:
     - {listen: 8080/tcp, to: "app:80"}
+policies:
+  - {name: office, from: [10.79.0.0/30, lan], to: app, ports: [80, 1234, 5000-5003/udp, icmp], log: true}
+  - {name: off, from: edge, to: internet, action: deny, log: true}
 """
 LESS = """
 version: 1
@@ -69,6 +72,9 @@ namespaces:
     routes: [{to: 198.51.100.0/24, type: prohibit}]
     publish:
       - {listen: 2222/tcp, to: "app:22"}
+policies:
+  - {name: office, from: [10.79.0.0/30, lan], to: app, ports: [80, 1234, 5000-5003/udp, icmp], log: true}
+  - {name: off, from: far, to: internet, action: deny, log: true}
 """
 NOTHING = "version: 1\nname: byhand\n"
 WITH_NIC = """

@@ -112,6 +112,13 @@ def test_containers_that_are_chosen_by_label_may_be_any() -> None:
     assert concerns(labelled, Notice(kind=Kind.CONTAINER, subject="somebody", action="start"))
 
 
+def test_policies_follow_containers_to_whatever_network_and_their_table_is_watched() -> None:
+    policed = interest(SHOP + "policies: [{name: web, from: lan, to: web}]\n")
+    assert concerns(policed, Notice(kind=Kind.DOCKER_NETWORK, subject="bridge", action="connect"))
+    assert concerns(policed, Notice(kind=Kind.TABLE, netns=HOST, subject="nwp_shop", part="element"))
+    assert not concerns(policed, Notice(kind=Kind.TABLE, netns=HOST, subject="nwp_other", part="table"))
+
+
 def test_a_stack_without_docker_does_not_listen_to_it() -> None:
     plain = interest("version: 1\nname: shop\nnamespaces: {a: {}}\n")
     assert not concerns(plain, Notice(kind=Kind.CONTAINER, subject="web", action="start"))

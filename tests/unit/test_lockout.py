@@ -34,7 +34,6 @@ from netwright.model.operation import (
     Plan,
     RemoveAddress,
     RemoveRoute,
-    ReplaceTable,
     SetSysctl,
 )
 from netwright.model.route import Address, Route
@@ -219,8 +218,7 @@ def published(publish: str, *, before: frozenset[Published] = frozenset()) -> li
     observed = scene()
     there = observed.namespaces[HOST]
     observed = state(replace(there, table=Table.of("nw_lab", "x", before)))
-    plan = Plan(stack="lab", operations=(ReplaceTable(netns=HOST, table=table, owner="lab", why=""),))
-    return list(taken_ports((SSH,), document, observed, plan))
+    return list(taken_ports((SSH,), document, observed, state(replace(there, table=table))))
 
 
 def test_the_port_of_the_session_is_published() -> None:

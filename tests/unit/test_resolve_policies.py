@@ -18,7 +18,7 @@ from netwright.resolve.internet import internet, without
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from scene import host, planned, resolved, state
+from scene import host, link, planned, resolved, state
 
 SHOP = """\
 version: 1
@@ -99,6 +99,30 @@ def test_a_container_in_the_hosts_network_has_no_address_of_its_own() -> None:
     shared = Container(name="shop-db-1", pid=7, host_network=True)
     found = resolved(policies("name: a, from: web, to: db"), docker(shared)).desired
     assert found.warnings == ("the container shop-db-1 has the host's network, so no policy for db holds for it: name host",)
+
+
+def test_containers_whose_packets_do_not_pass_the_host_are_told() -> None:
+    lan = DockerNetwork(name="lan", driver="macvlan")
+    on_the_wire = Container(name="shop-db-1", pid=7, attachments={"lan": Attachment(network="lan", ipv4="192.0.2.9")})
+    engine = DockerState(networks={"lan": lan}, containers={"shop-db-1": on_the_wire})
+    text = policies("name: a, from: web, to: [db, web]").replace("db: {", "db: {interfaces: {eth7: {nic: eth7}, eth8: {network: lan}}, ")
+    found = resolved(text, state(host(link("eth7")), docker=engine)).desired
+    assert found.warnings == (
+        "no policy holds for the container shop-db-1 on the network lan: by macvlan its packets do not pass the host",
+        "no policy holds for containers.db.interfaces.eth7: what comes and goes there does not pass the host",
+    )
+
+
+def test_a_namespace_on_a_network_that_is_no_bridge_keeps_its_policies_itself() -> None:
+    wire = SHOP.replace(
+        "namespaces:",
+        "  wire: {driver: macvlan, parent: eth0, subnets: [10.40.0.0/24]}\nnamespaces:\n  far: {interfaces: {eth0: {network: wire}}}",
+    )
+    text = wire.replace("networks: {lan: {", "networks:\n  lan: {").replace('"fd30::/64"]}}', '"fd30::/64"]}')
+    text += "policies:\n  - {name: a, from: 10.40.0.0/25, to: far}\n"
+    found = resolved(text, state(host(link("eth0")), docker=DockerState())).desired.state.namespaces
+    assert found[named("far")].policies is not None
+    assert found[named("web")].policies is None
 
 
 def test_policies_are_in_force_on_the_host_and_where_clients_are_hidden_from_it() -> None:

@@ -7,6 +7,7 @@ from netwright.errors import Refused
 from netwright.model.caller import Caller
 from netwright.planning.lockout import lockout
 from netwright.resolve.lockout import taken_ports
+from netwright.resolve.policy_lockout import shut_out
 from netwright.spec.document import Document
 
 HINTS = {
@@ -20,7 +21,10 @@ def lockout_reasons(caller: Caller | None, document: Document | None, drawn: Dra
     """Sentences: what the plan takes away of what carries the caller's session, or of the host's default routes."""
     connections = caller.connections if caller is not None else ()
     reasons = lockout(connections, drawn.observed, drawn.plan)
-    return reasons if document is None else (*reasons, *taken_ports(connections, document, drawn.observed, drawn.plan))
+    if document is None:
+        return reasons
+    target = drawn.target.state
+    return (*reasons, *taken_ports(connections, document, drawn.observed, target), *shut_out(connections, document, target))
 
 
 def refuse_lockout(caller: Caller | None, document: Document | None, drawn: Draw) -> None:

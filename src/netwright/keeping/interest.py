@@ -54,7 +54,7 @@ class Interest:
     containers: frozenset[str] | None = frozenset()
     """By name; None: any (it chooses by label or id, or closes what any of them publishes)."""
     docker_networks: frozenset[str] | None = frozenset()
-    """By name; None: any (it closes what Docker publishes on whatever network)."""
+    """By name; None: any (it closes what Docker publishes on whatever network, or knows containers by their addresses)."""
 
     @property
     def namespaces(self) -> frozenset[NetnsRef]:
@@ -110,7 +110,7 @@ def _containers(spec: Spec) -> frozenset[str] | None:
 
 
 def _docker_networks(spec: Spec) -> frozenset[str] | None:
-    if protects(spec):
+    if protects(spec) or (spec.policies and spec.containers):
         return None
     own = {(n.name or key) for key, n in spec.networks.items() if n is not None and n.managed_by == "docker"}
     return frozenset(own)

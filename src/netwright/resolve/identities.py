@@ -14,6 +14,7 @@ from netwright.resolve.internet import internet
 from netwright.resolve.network import Network
 from netwright.spec.document import Document
 from netwright.spec.policy_values import HOST_NAME, INTERNET, Peer
+from netwright.spec.schema import InterfaceSpec
 
 
 class Identities:
@@ -68,6 +69,18 @@ class Identities:
     def subnets(self) -> Iterator[str]:
         """Of the file's networks."""
         return (subnet.prefix for network in self._networks.values() for subnet in network.subnets)
+
+    def passes_by(self, interface: InterfaceSpec) -> bool:
+        """Whether what comes and goes there passes the host nowhere."""
+        network = self._networks.get(interface.network) if interface.network is not None else None
+        return network is None or network.spec.driver != "bridge"
+
+    def past_the_host(self, container: Container) -> Iterator[tuple[str, str]]:
+        """Docker networks that a container is on, with their drivers, whose packets do not pass the host."""
+        for name in container.attachments:
+            network = self._facts.docker.networks.get(name)
+            if network is not None and network.driver in ("macvlan", "ipvlan", "overlay"):
+                yield name, network.driver
 
     def bridges(self) -> tuple[str, ...]:
         """Of the file's networks, and of those that its containers are on."""

@@ -7,24 +7,18 @@ from collections.abc import Iterator, Sequence
 
 from netwright.model.caller import Connection
 from netwright.model.netns import HOST
-from netwright.model.operation import Plan, ReplaceTable
 from netwright.model.state import Namespace, State
 from netwright.resolve.protection import ANY_ADDRESS
 from netwright.spec.document import Document
 from netwright.spec.schema import ContainerPublishSpec, PublishSpec
 
 
-def taken_ports(connections: Sequence[Connection], document: Document, observed: State, plan: Plan) -> tuple[str, ...]:
-    """Sentences; only about ports that are published by this plan, and were not before."""
+def taken_ports(connections: Sequence[Connection], document: Document, observed: State, desired: State) -> tuple[str, ...]:
+    """Sentences; only about ports that shall be published, and are not yet."""
     host = observed.namespaces.get(HOST, Namespace(ref=HOST))
     before = host.table.published if host.table is not None else frozenset()
-    fresh = {
-        entry.port
-        for operation in plan.operations
-        if isinstance(operation, ReplaceTable) and operation.netns == HOST
-        for entry in operation.table.published - before
-        if entry.protocol == "tcp"
-    }
+    wanted = desired.namespaces.get(HOST, Namespace(ref=HOST)).table
+    fresh = {entry.port for entry in (wanted.published if wanted is not None else frozenset()) - before if entry.protocol == "tcp"}
     return tuple(
         f"port {connection.port} of {connection.address}, on which the SSH session from {connection.client} came in, "
         f"would be published: who connects there next reaches {goal}"

@@ -1,7 +1,7 @@
 """Policies: from names to addresses, for each namespace in which they are in force.
 
 That is the host, whose bridges and routes are between most; and each namespace that forwards, where clients are still to be seen
-whom it hides from the host, or that has an interface which is on no network, so that what comes in there passes the host nowhere.
+whom it hides from the host, or that has an interface that is on no bridge, so that what comes in there passes the host nowhere.
 """
 
 from __future__ import annotations
@@ -78,11 +78,18 @@ class Policies:
                     yield f"{path_text(('policies', index))} ({policy.name}) waits for the container {peer.name} to run{why}"
 
     def warnings(self) -> Iterator[str]:
-        """Sentences: containers that have no address of their own to be known by."""
-        for name in dict.fromkeys(peer.name for policy in self.written for peer in (*(policy.from_ or ()), *(policy.to or ()))):
-            for one in self.identities.containers(name) if name in self.document.spec.containers else ():
+        """Sentences: containers that have no address of their own to be known by, or are where no packet of theirs passes the host."""
+        peers = (peer for policy in self.written for peer in (*(policy.from_ or ()), *(policy.to or ())))
+        for name in dict.fromkeys(peer.name for peer in peers if peer.name in self.document.spec.containers):
+            for one in self.identities.containers(name):
                 if one.host_network:
                     yield f"the container {one.name} has the host's network, so no policy for {name} holds for it: name host"
+                for network, driver in self.identities.past_the_host(one):
+                    yield f"no policy holds for the container {one.name} on the network {network}: by {driver} its packets do not pass the host"
+            spec = self.document.spec.containers[name]
+            for interface, its in (spec.interfaces if spec else {}).items():
+                if self.identities.passes_by(its):
+                    yield f"no policy holds for containers.{name}.interfaces.{interface}: what comes and goes there does not pass the host"
 
     def _is_member(self, peer: Peer) -> bool:
         return peer.name != HOST_NAME and not is_outside(peer, self._subnets)
@@ -90,7 +97,7 @@ class Policies:
     def _sites(self) -> Iterator[NetnsRef]:
         """Where they are in force."""
         for holder in self.holding if self.written else ():
-            if holder.netns == HOST or (holder.spec is not None and _judges(holder.spec)):
+            if holder.netns == HOST or (holder.spec is not None and self._judges(holder.spec)):
                 yield holder.netns
 
     def at(self, site: NetnsRef) -> Policing:
@@ -115,6 +122,10 @@ class Policies:
             judged=tuple(self._judged(site)),
             bridges=self.identities.bridges() if site == HOST else (),
         )
+
+    def _judges(self, spec: NamespaceSpec) -> bool:
+        forwards = bool(spec.publish or spec.masquerade or spec.forward)
+        return forwards or any(map(self.identities.passes_by, spec.interfaces.values()))
 
     def _policy(self, policy: PolicySpec, site: NetnsRef) -> Policy:
         services = [
@@ -180,8 +191,3 @@ class Policies:
         for holder in self.holding:
             if holder.netns not in (site, HOST) and holder.spec is not None and holder.spec.masquerade:
                 yield from self.identities.of_netns(holder.netns, only=holder.spec.masquerade)
-
-
-def _judges(spec: NamespaceSpec) -> bool:
-    forwards = bool(spec.publish or spec.masquerade or spec.forward)
-    return forwards or any(interface.network is None for interface in spec.interfaces.values())
