@@ -114,9 +114,14 @@ def identity(netns: NetnsRef) -> tuple[int, int] | None:
     """What tells this namespace from every other that has been or will be under its name, while a socket holds it: device and inode.
 
     None if there is none; also for the plain file that is left of a name if its namespace is unmounted and the file is not removed.
+    Raises KernelError where it is there, and may not be looked at.
     """
     try:
         found = os.stat(location(netns))  # noqa: PTH116 - a thousand times: Path costs more than the call
+    except PermissionError as error:
+        # proc(5): a process of more capabilities than we have shows its namespaces to CAP_SYS_PTRACE only.
+        words = f"entering {netns}: {error.strerror}"
+        raise KernelError(errno.EACCES, words, hint="it takes CAP_SYS_PTRACE to look into a container's namespace") from error
     except OSError:
         return None
     return (found.st_dev, found.st_ino) if found.st_dev == _nsfs() else None

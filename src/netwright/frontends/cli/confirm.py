@@ -8,7 +8,7 @@ from netwright.errors import Refused
 from netwright.frontends.cli import say
 from netwright.frontends.cli.arguments import StackType, json_option, stack_of
 from netwright.frontends.cli.daemon_socket import daemon_for_user
-from netwright.frontends.cli.privilege import need_root
+from netwright.frontends.cli.privilege import need_state
 from netwright.frontends.cli.progress import shown
 
 
@@ -29,7 +29,7 @@ def confirm(stack: str | None, *, as_json: bool) -> int:
     name = None if stack is None else stack_of(stack)
     if (daemon := daemon_for_user()) is not None:
         return daemon.show("POST", "/v1/confirm", {} if name is None else {"stack": name}, as_json=as_json)
-    need_root("confirm", "writes to the state")
+    need_state("confirm", "writes to the state")
     from netwright.wiring import open_engine
 
     with shown() as progress, open_engine(progress=progress) as engine:

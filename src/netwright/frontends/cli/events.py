@@ -10,7 +10,7 @@ import click
 from netwright.frontends.cli import say
 from netwright.frontends.cli.arguments import StackType, stack_of
 from netwright.frontends.cli.daemon_socket import daemon_for_user
-from netwright.frontends.cli.privilege import need_root
+from netwright.frontends.cli.privilege import need_state
 
 PATIENCE = 0.1
 """Seconds between two looks whether there is something new."""
@@ -38,7 +38,7 @@ def events(stack: str | None, *, follow: bool, as_json: bool) -> int:
         for line in daemon.events(name, follow=follow, as_json=as_json):
             say.data(line)
         return 0
-    need_root("events", "reads the state")
+    need_state("events", "reads the state")
     from netwright.model.event import Event, event_document
     from netwright.report.event_text import event_line
     from netwright.wiring import open_log

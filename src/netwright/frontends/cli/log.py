@@ -7,7 +7,7 @@ import click
 from netwright.frontends.cli import say
 from netwright.frontends.cli.arguments import StackType, json_option, stack_of
 from netwright.frontends.cli.daemon_socket import daemon_for_user
-from netwright.frontends.cli.privilege import need_root
+from netwright.frontends.cli.privilege import need_state
 
 
 @click.command(short_help="Show who changed what, and when.")
@@ -31,7 +31,7 @@ def log(stack: str | None, *, full: bool, as_json: bool) -> int:
     if (daemon := daemon_for_user()) is not None:
         query = "&".join([*([f"stack={name}"] if name else []), *(["full=1"] if full else [])])
         return daemon.show("GET", f"/v1/log?{query}", as_json=as_json)
-    need_root("log", "reads the state")
+    need_state("log", "reads the state")
     from netwright import api
     from netwright.report.log_text import NOTHING, log_document, log_text
 

@@ -32,6 +32,16 @@ def need_root(command: str, reason: str) -> None:
     )
 
 
+def need_state(command: str, reason: str) -> None:
+    """For what only looks at the memory, or writes there: no capability is wanted, but the folder must be this user's to read. Raises Refused."""
+    from netwright.wiring import state_folder
+
+    folder = Path(state_folder())
+    if os.geteuid() == 0 or (folder.is_dir() and os.access(folder, os.R_OK | os.X_OK)):
+        return
+    raise Refused(f"netwright {command} {reason}: that needs root. Nothing was touched.", hint=f"sudo netwright {' '.join(sys.argv[1:])}")
+
+
 def _missing() -> list[str]:
     effective = _effective()
     return [name for name, bit in (("CAP_NET_ADMIN", CAP_NET_ADMIN), ("CAP_SYS_ADMIN", CAP_SYS_ADMIN)) if not effective >> bit & 1]
