@@ -185,7 +185,20 @@ def obstacles(stack: str, forward: ForwardFilter, intents: Intents) -> list[str]
                 f"{_where(obstacle, stop)} drops what {stack} publishes to {target}, {_by(stop)}; accept it there, with ct status dnat accept"
                 for target, stop in stops.items()
             )
+            sentences.extend(_left_to_docker(stack, obstacle, intents))
     return list(dict.fromkeys([*sentences, *_docker_refuses(stack, forward, intents)]))
+
+
+def _left_to_docker(stack: str, obstacle: Obstacle, intents: Intents) -> Iterator[str]:
+    """Ports that Docker translates, and that the file opens."""
+    for opening in intents.openings:
+        if opening.target is None or family(opening.target) not in _FAMILIES[obstacle.family]:
+            continue
+        probe = Probe(family=family(opening.target), translated=True, target=opening.target, protocol=opening.protocol)
+        if (stop := _stop(obstacle, [probe], DNAT_MENTION)) is not None:
+            ports = f"{_range(opening.ports)}/{opening.protocol}"
+            what = f"{_where(obstacle, stop)} drops what {stack} opens of Docker's port {ports}"
+            yield f"{what}, {_by(stop)}; accept it there, with ct status dnat accept"
 
 
 def _docker_refuses(stack: str, forward: ForwardFilter, intents: Intents) -> Iterator[str]:

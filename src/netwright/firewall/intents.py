@@ -70,6 +70,8 @@ class Opening:
     address: str | None = None
     family: int | None = None
     """4 or 6: this one only; None: the address's, or both."""
+    target: str | None = None
+    """The address that Docker translates it to; None: we translate it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

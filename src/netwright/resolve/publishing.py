@@ -11,7 +11,7 @@ does not ask for it; the table's routes say which address it gets.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from netwright.errors import Problem
 from netwright.firewall.intents import Opening, Publish, Restriction
@@ -184,7 +184,9 @@ class Publishing:
                         )
                     )
                     return True
-                self.result.openings.append(_opening(publish, None if publish.from_ is None else tuple(publish.from_)))
+                addresses = (attachment.ipv4 for attachment in container.attachments.values())
+                opening = _opening(publish, None if publish.from_ is None else tuple(publish.from_))
+                self.result.openings.append(replace(opening, target=next((address for address in addresses if address), None)))
                 if publish.from_ is not None:
                     self.result.restrictions.append(
                         Restriction(
