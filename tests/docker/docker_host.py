@@ -137,7 +137,7 @@ class DockerHost:
         )
         if self.programs.nftables:
             # Docker 29 leaves forwarding to the host's owner, and does not start without it.
-            self.run("sysctl", "-qw", "net.ipv4.ip_forward=1")
+            self.run("sysctl", "-qw", "net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1")
         command = [*_inside(self.host), "unshare", "--mount", "--propagation", "private", "sh", "-ec", MOUNTS, "dockerd", *arguments]
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(

@@ -404,7 +404,7 @@ def test_a_restriction_answers_others_as_if_nothing_were_there() -> None:
         ({"ports": (0, 5)}, "0-5 is not a range of ports"),
         ({"ports": (1, 3), "target_ports": (1, 2)}, "3 ports cannot be published to 2"),
         ({"interface": None, "address": "fd00::1"}, "fd00::1 and the target 172.30.0.10 are not of the same IP version"),
-        ({"interface": None, "address": "127.0.0.1"}, "127.0.0.1 cannot be published on"),
+        ({"interface": None, "address": "::1", "target": "fd30::10", "sources": None}, "::1 cannot be published on"),
         ({"address": "10.0.0.1"}, "not on both: eth1, 10.0.0.1"),
         ({"preserve": True, "target_subnet": "fd30::/64"}, "fd30::/64 is not of the same IP version"),
     ],
@@ -412,6 +412,18 @@ def test_a_restriction_answers_others_as_if_nothing_were_there() -> None:
 def test_what_cannot_stand_in_a_table_is_refused_with_a_sentence(values: dict[str, object], sentence: str) -> None:
     with pytest.raises(InvalidValue, match=sentence):
         compiled(publish(**values))
+
+
+def test_what_is_published_on_a_loopback_address_is_guarded_before_connections_are_tracked() -> None:
+    table = compiled(publish(interface=None, address="127.0.0.1", sources=None), publish(ports=(99, 99), target_ports=(99, 99)))
+    assert part(table, "chain", "martians") == (
+        "\tchain martians {\n"
+        "\t\ttype filter hook prerouting priority -300; policy accept;\n"
+        '\t\tiifname != "lo" ip saddr 127.0.0.0/8 drop\n'
+        '\t\tiifname != "lo" ip daddr 127.0.0.0/8 drop\n'
+        "\t}\n"
+    )
+    assert "martians" not in compiled(publish(interface=None, address="192.0.2.1")).text
 
 
 def test_one_port_cannot_lead_to_two_targets_nor_be_restricted_twice() -> None:

@@ -1,6 +1,7 @@
 """Intents → the one nft table of a stack in a namespace.
 
     base chain    hook, priority        does
+    martians      filter, prerouting, -300: where a port of 127.0.0.1 is published: nobody else comes near that address
     prerouting    nat, -101             hands published ports on; before Docker's at -100
     output        nat, -101             the same for connections that begin here
     postrouting   nat, 99               masquerades published ports, interfaces and networks; before Docker's at 100
@@ -49,6 +50,7 @@ def compile_table(stack: str, intents: Intents) -> Table | None:
     closing = Closing(intents.protection)
 
     hooks = {
+        "martians": ("filter hook prerouting priority -300", translation.guarded()),
         "prerouting": ("nat hook prerouting priority -101", translation.incoming()),
         "output": ("nat hook output priority -101", translation.local()),
         "postrouting": ("nat hook postrouting priority 99", translation.outgoing() + leaving.outgoing()),

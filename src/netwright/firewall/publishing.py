@@ -10,8 +10,11 @@ A connection's first packet is looked up three times at most, each an exact hash
 The verdict is a jump to the chain of a list of sources. There are as many chains as there are distinct lists. It returns where the
 source is not in its list, and the packet goes on as if nothing were there; otherwise the same key leads to the target.
 
-127.0.0.0/8 and ::1 are left alone: the kernel routes nothing from them to another machine. What is generated here reaches ports
-published on an address or anywhere (the output hook), but not those of an interface, for it comes in through none.
+What is generated here reaches ports published on an address or anywhere (the output hook), but not those of an interface, for it
+comes in through none. A port published on an address of 127.0.0.0/8 is for this namespace alone. The kernel sends nothing from there
+through another interface, and takes nothing back, unless its `route_localnet` is on (net/ipv4/route.c); and where that is on,
+neighbours could reach all that listens on 127.0.0.1 (CVE-2020-8558). So what claims to come from there, or is sent there, is dropped
+on every other interface, before connection tracking. ::1 has no such switch, and `PORT` alone means neither of the two.
 
 `published` holds every translation by the connection's original port and the target. It says whom to masquerade, and so only
 connections that this table translated are, and it is what the table is read back by.
@@ -26,7 +29,7 @@ from netwright.errors import InvalidValue
 from netwright.firewall.intents import Publish
 from netwright.firewall.sources import Prefixes, SourceSets, prefixes_of
 from netwright.firewall.text import ADDR, IP, chain_text, map_text
-from netwright.model.address import Ip, family, parse_ip, parse_prefix
+from netwright.model.address import family, is_loopback, parse_ip, parse_prefix
 from netwright.model.firewall import Published
 from netwright.model.names import parse_ifname
 
@@ -65,6 +68,7 @@ class Translation:
     _chains: dict[str, tuple[str, ...]] = field(default_factory=dict)
     _back: dict[int, dict[str, str]] = field(default_factory=lambda: {4: {}, 6: {}})
     """Family → key in `published` → verdict."""
+    _on_loopback: bool = False
     _hairpins: dict[str, str] = field(default_factory=dict)
     """Subnet → its chain."""
 
@@ -80,6 +84,7 @@ class Translation:
         goals = self._target.setdefault((class_, of_family), {})
         verdict = f"jump {self._chain(class_, of_family, allowed)}"
         back = self._verdict(publish, of_family)
+        self._on_loopback = self._on_loopback or (publish.address is not None and is_loopback(publish.address))
         for port, target_port in pairs(publish):
             key = f"{where}{publish.protocol} . {port}"
             goal = f"{target} . {target_port}"
@@ -116,6 +121,12 @@ class Translation:
     def incoming(self) -> list[str]:
         """Rules of the prerouting hook."""
         return [self._lookup(class_, of_family) for class_, of_family in self._present()]
+
+    def guarded(self) -> list[str]:
+        """Rules of the prerouting hook before connection tracking: a reply is sent to another address still, so none is dropped."""
+        if not self._on_loopback:
+            return []
+        return [f'iifname != "lo" ip {word} {_LOOPBACK[4]} drop' for word in ("saddr", "daddr")]
 
     def local(self) -> list[str]:
         """Rules of the output hook."""
@@ -186,13 +197,9 @@ def _class(publish: Publish, of_family: int) -> tuple[str, str]:
     address = parse_ip(publish.address)
     if family(address) != of_family:
         raise InvalidValue(f"{address} and the target {publish.target} are not of the same IP version")
-    if _is_loopback(address):
-        raise InvalidValue(f"{address} cannot be published on: the kernel routes nothing from a loopback address to another machine")
+    if address == "::1":
+        raise InvalidValue("::1 cannot be published on: the kernel routes nothing from it to another machine", hint="publish on 127.0.0.1")
     return "address", f"{address} . "
-
-
-def _is_loopback(address: Ip) -> bool:
-    return address == "::1" or address.startswith("127.")
 
 
 def pairs(publish: Publish) -> Sequence[tuple[int, int]]:

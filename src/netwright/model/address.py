@@ -34,6 +34,11 @@ def family(text: str) -> int:
     return 6 if ":" in text else 4
 
 
+def is_loopback(address: str) -> bool:
+    """Of 127.0.0.0/8, or ::1: only the namespace itself can send there. `address` is canonical."""
+    return address == "::1" or address.startswith("127.")
+
+
 @lru_cache(maxsize=65536)
 def parse_ip(text: str) -> Ip:
     """Canonical text of an address. Raises InvalidValue that says what is wrong with it."""

@@ -22,7 +22,8 @@ from netwright.planning.draft import Draft, Step
 from netwright.planning.links import LinkPlan
 from netwright.planning.sentence import place
 
-_FORWARDING = ("ip_forward", "forwarding")
+_FORWARDING = ("ip_forward", "forwarding", "route_localnet")
+"""Keys that let packets through: turned on when the rules stand, and off before they go."""
 _BRIDGES = "net.bridge."
 """br_netfilter's: policies within a bridge rest on them."""
 
@@ -46,6 +47,7 @@ def plan_sysctls(
     turned: set[str] = set()
     for key, value in sorted(values.items(), key=lambda entry: entry[0] in FOLLOWS):
         interface = interface_of(key)
+        turned_on = Step.FORWARD_FIRST if draft.forward_first and ref == HOST and interface is None else Step.FORWARD
         new_link = interface is not None and LinkKey(ref, interface) in links.fresh
         if new_link and key.endswith(".disable_ipv6") and value == _born_without_ipv6(wanted, there):
             continue
@@ -58,7 +60,6 @@ def plan_sysctls(
             continue
         have = there.sysctls.get(key) if there is not None and not new_link else None
         leader = FOLLOWS.get(key)
-        turned_on = Step.FORWARD_FIRST if draft.forward_first and ref == HOST else Step.FORWARD
         if have is not None and " ".join(have.split()) == " ".join(value.split()) and leader not in turned:
             continue
         if there is None and interface is None:

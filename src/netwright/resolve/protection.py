@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from netwright.firewall.intents import BoundPort, Protection
 from netwright.kinds.bridge import Bridge
 from netwright.kinds.veth import Veth
-from netwright.model.address import family
+from netwright.model.address import family, is_loopback
 from netwright.model.docker import DRIVER, DockerState
 from netwright.model.link import Link
 from netwright.resolve.facts import Facts
@@ -69,11 +69,6 @@ def bound_ports(docker: DockerState) -> list[BoundPort]:
         for binding in container.bindings
         if not is_loopback(binding.host_ip)
     ]
-
-
-def is_loopback(address: str) -> bool:
-    """Whether only the host itself can send there."""
-    return address == "::1" or address.startswith("127.")
 
 
 def _is_anothers(bridge: Bridge, there: Mapping[str, Link]) -> bool:

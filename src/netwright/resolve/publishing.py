@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 
 from netwright.errors import Problem
 from netwright.firewall.intents import Opening, Publish, Restriction
-from netwright.model.address import DEFAULT4, DEFAULT6, family
+from netwright.model.address import DEFAULT4, DEFAULT6, family, is_loopback
 from netwright.model.names import short_hash
 from netwright.model.netns import HOST, NetnsKind, NetnsRef, named
 from netwright.model.route import Route, Rule
@@ -47,6 +47,7 @@ class Published:
     """Bridges of ours that ports of the host lead to."""
     routes: dict[NetnsRef, set[Route]] = field(default_factory=dict)
     rules: dict[NetnsRef, set[Rule]] = field(default_factory=dict)
+    sysctls: dict[NetnsRef, dict[str, str]] = field(default_factory=dict)
 
 
 class Publishing:
@@ -97,6 +98,9 @@ class Publishing:
             if (listen.address and family(listen.address) != version) or sources == ():
                 continue
             served = True
+            through = self._targets.through(netns, target.address)
+            if is_loopback(listen.address or "") and version == 4 and not self._lead_out(netns, target, through, path):
+                continue
             self.result.publishes.setdefault(netns, []).append(
                 Publish(
                     protocol=listen.protocol,
@@ -107,7 +111,7 @@ class Publishing:
                     address=None if listen.address in ANY_ADDRESS else listen.address,
                     sources=sources,
                     preserve=publish.source == "preserve",
-                    through=self._targets.through(target.address) if netns == HOST else None,
+                    through=through,
                     target_subnet=target.subnet,
                 )
             )
@@ -128,6 +132,22 @@ class Publishing:
                 self.result.opened_bridges.add(network.bridge)
                 return
         self.result.openings.append(_opening(publish, sources, family(target)))
+
+    def _lead_out(self, netns: NetnsRef, target: Reached, through: str | None, path: Path) -> bool:
+        """A way for what is sent to 127.0.0.1: through an interface that is known, which may lead there then."""
+        if through is not None:
+            self.result.sysctls.setdefault(netns, {})[f"net.ipv4.conf.{through.replace('.', '/')}.route_localnet"] = "1"
+        elif target.netns is not None and target.netns.kind is NetnsKind.CONTAINER:
+            self._waiting.append(f"{path_text(path)} waits for {netns} to have an interface on a network of the container")
+        else:
+            self._problems.append(
+                self._document.problem(
+                    path,
+                    f"{target.address} is on no network of this namespace: what is sent to a loopback address does not find there",
+                    "publish on another address",
+                )
+            )
+        return through is not None
 
     def _way_back(self, netns: NetnsRef, target: Reached, publish: PublishSpec, sources: tuple[str, ...] | None, path: Path) -> None:
         if target.netns is not None and target.netns.kind is NetnsKind.CONTAINER and target.via and target.interface is None:

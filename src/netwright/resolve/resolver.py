@@ -239,6 +239,7 @@ def _sysctls(
         if endpoint.is_shim:
             # It is on the wire a second time: who asks there for an address of the host shall be answered by the NIC alone.
             wanted[f"net.ipv4.conf.{endpoint.interface.replace('.', '/')}.arp_filter"] = "1"
+    wanted |= published.sysctls.get(ref, {})
     if holder.spec is not None:
         wanted |= holder.spec.sysctls
     return wanted

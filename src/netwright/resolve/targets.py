@@ -64,11 +64,23 @@ class Targets:
         # A family in which the two share no network is left out where they share one in the other.
         return [reached for reached in found if reached.via or reached.netns == HOST] or found
 
-    def through(self, address: str) -> str | None:
-        """The host's interface on whose subnet an address is, as the host is now."""
+    def through(self, netns: NetnsRef, address: str) -> str | None:
+        """The interface of `netns` on whose subnet an address is: by the file, and as it is on the host now; None: none that is known."""
         ip = ipaddress.ip_address(address)
-        own = [(ipaddress.ip_interface(known.cidr).network, known.dev) for known in self._facts.host.addresses]
-        near = [(subnet.prefixlen, dev) for subnet, dev in own if subnet.version == ip.version and ip in subnet]
+        own: list[tuple[str, str]] = [
+            (cidr, endpoint.interface) for endpoint in self._by_netns.get(netns, ()) for cidr in endpoint.addresses
+        ]
+        if netns == HOST:
+            own += [(known.cidr, known.dev) for known in self._facts.host.addresses]
+            own += [
+                (f"{subnet.gateway}/{subnet.length}", network.bridge)
+                for network in self._networks.values()
+                if network.ours and network.bridge is not None
+                for subnet in network.subnets
+                if subnet.gateway is not None
+            ]
+        subnets = [(ipaddress.ip_interface(cidr).network, dev) for cidr, dev in own]
+        near = [(subnet.prefixlen, dev) for subnet, dev in subnets if subnet.version == ip.version and ip in subnet]
         return max(near)[1] if near else None
 
     def connected(self, netns: NetnsRef, version: int, preferred: str) -> list[tuple[str, str]]:

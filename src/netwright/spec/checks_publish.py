@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from ipaddress import ip_network
 
-from netwright.model.address import family, ip_of
+from netwright.model.address import family, ip_of, is_loopback
 from netwright.spec.findings import Findings
 from netwright.spec.places import Path, path_text
 from netwright.spec.subnets import number
 from netwright.spec.topology import Site, Topology
 from netwright.spec.values import Listen, Ports
 
+_LOOPBACK = {4: ip_network("127.0.0.0/8"), 6: ip_network("::1/128")}
 _ANY = ("0.0.0.0", "::")  # noqa: S104 (compared with, not bound to)
 _FORWARD = {4: ("net.ipv4.ip_forward", "net.ipv4.conf.all.forwarding"), 6: ("net.ipv6.conf.all.forwarding",)}
 
@@ -43,6 +45,7 @@ def check_publish(topology: Topology, findings: Findings) -> None:
         _ranges(one, findings)
         _sources(one, topology, findings)
         _preserve(one, topology, findings)
+        _loopback(one, findings)
         _target(one, topology, findings)
     _conflicts(published, findings)
     _forward(topology, findings)
@@ -155,6 +158,22 @@ def _preserve(one: _Published, topology: Topology, findings: Findings) -> None:
         "leave out source:, or name a namespace or a container of this file in to:",
         on=(("networks",), ("namespaces",), ("containers",)),
     )
+
+
+def _loopback(one: _Published, findings: Findings) -> None:
+    """What listens on a loopback address is for the namespace itself."""
+    address = one.listen.address
+    if address is None or not is_loopback(address):
+        return
+    if address == "::1":
+        findings.add(
+            (*one.path, "listen"), "::1 cannot be published on: the kernel sends nothing from it to another machine", "listen on 127.0.0.1"
+        )
+    elif one.preserve:
+        findings.add((*one.path, "source"), f"nobody but the namespace itself uses {address}: there is no client's address to preserve")
+    for index, source in enumerate(one.sources or ()):
+        if not ip_network(source).overlaps(_LOOPBACK[family(source)]):
+            findings.add((*one.path, "from", index), f"nobody in {source} can use it: it listens on a loopback address")
 
 
 def _conflicts(published: list[_Published], findings: Findings) -> None:
