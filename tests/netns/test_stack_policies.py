@@ -85,52 +85,90 @@ def test_a_deny_wins_over_an_allow_and_leaves_everything_else_alone(stacks: Stac
         assert answers("mate", "web", 81) == REFUSED
 
 
-def test_a_policy_that_comes_ends_connections_that_are_there_in_both_directions(stacks: Stacks) -> None:
-    stacks.apply(TWO_NETWORKS)
-    talk = """
+PEER = """
 import socket, sys
-s = socket.create_connection((sys.argv[1], 80), timeout=5)
-print(s.recv(100).decode(), flush=True)
+if sys.argv[1] == "serve":
+    listening = socket.create_server(("::", 80), family=socket.AF_INET6, dualstack_ipv6=True)
+    print("ready", flush=True)
+    s, _ = listening.accept()
+else:
+    s = socket.create_connection((sys.argv[1], 80), timeout=5)
+s.settimeout(5)
+print("connected", flush=True)
 for line in sys.stdin:
     try:
-        s.sendall(b"more")
-        print(s.recv(100).decode() or "end", flush=True)
+        if line == "say\\n":
+            s.sendall(b"x")
+            print("said", flush=True)
+        else:
+            print("heard" if s.recv(1) else "end", flush=True)
     except OSError as error:
         print(type(error).__name__, flush=True)
 """
-    echo = """
-import socket
-s = socket.create_server(("::", 80), family=socket.AF_INET6, dualstack_ipv6=True)
-print("ready", flush=True)
-c, _ = s.accept()
-c.sendall(b"hello")
-while data := c.recv(100):
-    c.sendall(b"echo")
-"""
-    server = subprocess.Popen([*at("web"), "python3", "-c", echo], stdout=subprocess.PIPE, text=True)
-    assert server.stdout is not None
-    assert server.stdout.readline() == "ready\n"
-    pipe = subprocess.PIPE
-    client = subprocess.Popen([*at("mate"), "python3", "-c", talk, "10.30.0.10"], stdin=pipe, stdout=pipe, text=True)
-    assert client.stdin is not None
-    assert client.stdout is not None
 
-    def say() -> str:
-        assert client.stdin is not None
-        assert client.stdout is not None
-        client.stdin.write("more\n")
-        client.stdin.flush()
-        return client.stdout.readline().strip()
 
+class End:
+    """One end of a TCP connection, told what to do."""
+
+    def __init__(self, netns: str, role: str) -> None:
+        pipe = subprocess.PIPE
+        self._process = subprocess.Popen([*at(netns), "python3", "-c", PEER, role], stdin=pipe, stdout=pipe, text=True)
+
+    def line(self) -> str:
+        assert self._process.stdout is not None
+        return self._process.stdout.readline().strip()
+
+    def does(self, what: str) -> str:
+        """`say` or `hear`; what came of it."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(f"{what}\n")
+        self._process.stdin.flush()
+        return self.line()
+
+    def close(self) -> None:
+        self._process.kill()
+        self._process.communicate()
+
+
+@contextmanager
+def connected(address: str) -> Iterator[tuple[End, End]]:
+    """A connection from mate to web: the client, the server."""
+    server = End("web", "serve")
     try:
-        assert client.stdout.readline() == "hello\n"
-        assert say() == "echo"
-        stacks.apply(policies("name: others, from: db, to: web"))
-        assert say() == "ConnectionResetError"
+        assert server.line() == "ready"
+        client = End("mate", address)
+        try:
+            assert (client.line(), server.line()) == ("connected", "connected")
+            yield client, server
+        finally:
+            client.close()
     finally:
-        for process in (client, server):
-            process.kill()
-            process.communicate()
+        server.close()
+
+
+@pytest.mark.parametrize("bridged", ["0", "1"], ids=["untracked before", "tracked before"])
+@pytest.mark.parametrize("policy", ["name: others, from: db, to: web", "name: off, from: mate, to: web, ports: 80, action: deny"])
+@pytest.mark.parametrize(("first", "other"), [(0, 1), (1, 0)], ids=["the client speaks first", "the server speaks first"])
+def test_a_policy_that_comes_ends_connections_that_are_there(stacks: Stacks, bridged: str, policy: str, first: int, other: int) -> None:
+    run("sysctl", "-qw", f"net.bridge.bridge-nf-call-iptables={bridged}", f"net.bridge.bridge-nf-call-ip6tables={bridged}")
+    stacks.apply(TWO_NETWORKS)
+    with connected("10.30.0.10" if bridged == "1" else "fd30::10") as ends:
+        assert (ends[first].does("say"), ends[other].does("hear")) == ("said", "heard")
+        stacks.apply(policies(policy))
+        assert ends[first].does("say") == "said"
+        assert ends[first].does("hear") == "ConnectionResetError"
+    stacks.destroy("shop")
+    run("sysctl", "-qw", "net.bridge.bridge-nf-call-iptables=1", "net.bridge.bridge-nf-call-ip6tables=1")
+
+
+def test_a_connection_that_a_policy_allows_goes_on_when_it_comes(stacks: Stacks) -> None:
+    stacks.apply(TWO_NETWORKS)
+    with connected("10.30.0.10") as (client, server):
+        stacks.apply(policies("name: web, from: mate, to: web, ports: 80"))
+        assert (server.does("say"), client.does("hear")) == ("said", "heard")
+        assert (client.does("say"), server.does("hear")) == ("said", "heard")
+        stacks.apply(policies("name: web, from: [mate, db], to: web"))
+        assert (server.does("say"), client.does("hear")) == ("said", "heard")
 
 
 def test_who_comes_from_outside_is_told_by_address_and_by_the_port_that_was_asked_for(stacks: Stacks) -> None:

@@ -118,11 +118,16 @@ WHOLE = """\
 		counter name "confined"
 		goto refuse
 	}
+	chain belated {
+		ct original ip saddr @closed_to4 goto closed_off
+		ct original ip6 saddr @closed_to6 goto closed_off
+	}
 	chain through {
 		ct state related accept
 		ct status expected accept
 		ct original ip saddr @judged4 accept
 		ct original ip6 saddr @judged6 accept
+		ct state new tcp flags & (fin | syn | rst | ack) != syn jump belated
 		iifname . oifname @within ip6 daddr fe80::/10 ct state != untracked goto refuse
 		ct original ip saddr @p_office_from4 ct reply ip saddr @p_office_to4 meta l4proto tcp meta l4proto . ct original proto-dst @p_office_ports goto p_office
 		ct original ip6 saddr @p_office_from6 ct reply ip6 saddr @p_office_to6 meta l4proto tcp meta l4proto . ct original proto-dst @p_office_ports goto p_office
@@ -200,6 +205,26 @@ def test_denies_come_before_allows_wherever_they_are_written() -> None:
     assert chain(table, "p_not") == ['counter name "p_not"', "goto refuse"]
 
 
+def test_tcp_that_was_there_before_is_judged_the_other_way_round_too() -> None:
+    wide = Policy(name="wide", sources=ANYONE, targets=WEB, deny=True)
+    narrow = replace(WEB_FROM_OFFICE, name="narrow", deny=True)
+    udp = replace(narrow, name="udp", services=(Service(protocol="udp", ports=(53, 53)),))
+    assert chain(compiled(Policing(policies=(WEB_FROM_OFFICE, wide, narrow, udp), closed=WEB)), "belated") == [
+        "ct original ip saddr @p_wide_to4 goto p_wide",
+        "ct original ip6 saddr @p_wide_to6 goto p_wide",
+        (
+            "ct original ip saddr @p_narrow_to4 ct reply ip saddr @p_narrow_from4"
+            " meta l4proto tcp meta l4proto . ct original proto-src @p_narrow_ports goto p_narrow"
+        ),
+        (
+            "ct original ip6 saddr @p_narrow_to6 ct reply ip6 saddr @p_narrow_from6"
+            " meta l4proto tcp meta l4proto . ct original proto-src @p_narrow_ports goto p_narrow"
+        ),
+        "ct original ip saddr @closed_to4 goto closed_off",
+        "ct original ip6 saddr @closed_to6 goto closed_off",
+    ]
+
+
 def test_a_denied_packet_is_logged_whatever_its_connection_was_before() -> None:
     table = compiled(Policing(policies=(replace(WEB_FROM_OFFICE, deny=True, log=True),)))
     assert chain(table, "p_office")[1] == 'limit rate 10/second burst 20 packets log prefix "netwright shop office: "'
@@ -208,7 +233,7 @@ def test_a_denied_packet_is_logged_whatever_its_connection_was_before() -> None:
 def test_services_are_a_rule_for_each_protocol_and_not_for_each_port() -> None:
     ports = (Service(protocol="udp", ports=(53, 53)), Service(protocol="tcp", ports=(8000, 8010)), Service(protocol="icmp"))
     table = compiled(Policing(policies=(Policy(name="all", sources=ANYONE, targets=ANYONE, services=ports),)))
-    assert chain(table, "through")[4:] == [
+    assert chain(table, "through")[5:] == [
         "meta l4proto tcp meta l4proto . ct original proto-dst @p_all_ports goto p_all",
         "meta l4proto udp meta l4proto . ct original proto-dst @p_all_ports goto p_all",
         "meta l4proto { icmp, ipv6-icmp } goto p_all",

@@ -63,6 +63,7 @@ class _Compiler:
         chains = [chain_text(name, self._rules(name)) for name in (_THROUGH, _INBOUND, _OUTBOUND)]
         verdicts = [chain_text("refuse", ["meta l4proto tcp reject with tcp reset", "reject"])]
         verdicts += [chain_text(f"p_{policy.name}", self._verdict(policy)) for policy in self.policing.policies]
+        chains.insert(0, chain_text("belated", list(self._belated())))
         verdicts += [chain_text(f"{name}_off", [f'counter name "{name}"', "goto refuse"]) for name in (CLOSED, CONFINED)]
         hooks = {
             "forward": [f"goto {_THROUGH}"],
@@ -94,7 +95,7 @@ class _Compiler:
         if not self.policing.on_host:
             rules += self._passages("preserved", self.policing.preserved, self.policing.preserving)
         if where == _THROUGH:
-            rules += self._judged()
+            rules += [*self._judged(), "ct state new tcp flags & (fin | syn | rst | ack) != syn jump belated"]
         if where == _THROUGH and self.policing.on_host:
             rules += self._within_bridges()
         for policy in (*self._chosen(deny=True), *self._chosen(deny=False)):
@@ -181,6 +182,28 @@ class _Compiler:
             self._set(name, f"{ADDR[of_family]} . inet_proto . inet_service", dict.fromkeys(elements))
             flow = f"ct reply {IP[of_family]} saddr . meta l4proto . ct original proto-dst"
             yield of_family, f"meta l4proto {protocol} {flow} @{name}"
+
+    def _belated(self) -> Iterator[str]:
+        """TCP that began before it was tracked: who answers may be the first to be seen, and would pass for who opened it.
+
+        So it is judged the other way round, too. Not where this namespace is at one end: that would cut its own sessions.
+        """
+        for policy in self._chosen(deny=True):
+            sources = self._side(policy.sources, here=False, match="ct reply {ip} saddr", name=f"p_{policy.name}_from")
+            targets = self._side(policy.targets, here=False, match="ct original {ip} saddr", name=f"p_{policy.name}_to")
+            if sources is None or targets is None:
+                continue
+            ports = ""
+            if policy.services is not None:
+                if not any(one.protocol == "tcp" for one in policy.services):
+                    continue
+                ports = f"meta l4proto tcp meta l4proto . ct original proto-src @p_{policy.name}_ports"
+            for of_family in (4, 6) if sources or targets else (0,):
+                sides = [part.format(ip=IP[of_family], family=of_family) for part in (targets, sources) if part]
+                yield " ".join([*sides, *filter(None, [ports]), f"goto p_{policy.name}"])
+        closed = self._side(self.policing.closed, here=False, match="ct original {ip} saddr", name=f"{CLOSED}_to")
+        for of_family in (4, 6) if closed else ():
+            yield f"{(closed or '').format(ip=IP[of_family], family=of_family)} goto {CLOSED}_off"
 
     def _services(self, policy: Policy) -> Iterator[str]:
         if policy.services is None:
