@@ -12,6 +12,7 @@ from netwright.model.netns import HOST, NetnsKind, NetnsRef, named
 from netwright.model.state import Desired, Namespace, State
 from netwright.planning.settings import BIRTH
 from netwright.ports import Scope, World
+from netwright.resolve.advertised import advertised
 from netwright.resolve.facts import matches, netns_of
 from netwright.spec.document import Document
 from netwright.spec.schema import Spec
@@ -65,6 +66,10 @@ def look_first(
                 refs.update(netns_of(c) for c in matches(key, container, asked) if c.running)
     forward = any(forwards(spec) for spec in specs)
     seen = world.observe(Scope(namespaces=frozenset(refs), every_named=everywhere, forward=forward))
+    if HOST in seen.namespaces and (keys := advertised(seen.namespaces[HOST])):
+        more = world.observe(Scope(sysctls={HOST: keys})).namespaces.get(HOST, Namespace(ref=HOST))
+        host = replace(seen.namespaces[HOST], sysctls=more.sysctls)
+        seen = replace(seen, namespaces={**seen.namespaces, HOST: host})
     return replace(seen, docker=asked)
 
 

@@ -7,7 +7,10 @@ from dataclasses import dataclass
 PROTOCOL = 78
 """The protocol number (rtnetlink.h: rtm_protocol, free for user programs) of every route and rule that is ours."""
 
-KERNEL_PROTOCOLS = frozenset({2, 9})
+RA_PROTOCOL = 9
+"""RTPROT_RA: from a router advertisement."""
+
+KERNEL_PROTOCOLS = frozenset({2, RA_PROTOCOL})
 """Routes that the kernel makes by itself (RTPROT_KERNEL with an address, RTPROT_RA from router advertisements): never put back by hand."""
 
 MAIN_TABLE = 254

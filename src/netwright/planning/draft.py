@@ -31,7 +31,7 @@ class Step(IntEnum):
     DELETE_NETNS = 7
     DELETE_NETWORKS = 8
     FORWARD_FIRST = 9
-    """Forwarding, where Docker makes no network without it."""
+    """Forwarding, where Docker makes no network without it; and what must be so before forwarding is turned on."""
     CREATE_NETWORKS = 10
     CREATE_NETNS = 11
     GUARD = 12

@@ -24,6 +24,8 @@ from netwright.planning.sentence import place
 
 _FORWARDING = ("ip_forward", "forwarding", "route_localnet")
 """Keys that let packets through: turned on when the rules stand, and off before they go."""
+_ADVERTISEMENTS = ".accept_ra"
+"""Forwarding that is turned on without it drops the routes that were learnt from router advertisements."""
 _BRIDGES = "net.bridge."
 """br_netfilter's: policies within a bridge rest on them."""
 
@@ -74,7 +76,9 @@ def plan_sysctls(
         turned.add(key)
         if wanted.shared and there is not None:
             _borrow(key, there, desired, draft)
-        if key.startswith(_BRIDGES):
+        if key.endswith(_ADVERTISEMENTS):
+            draft.add(Step.FORWARD_FIRST, operation)
+        elif key.startswith(_BRIDGES):
             draft.add(Step.GUARD if value != "0" else Step.RELEASE, operation)
         elif key.endswith(_FORWARDING):
             draft.add(turned_on if value != "0" else Step.CLOSE, operation)

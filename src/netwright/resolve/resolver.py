@@ -16,6 +16,7 @@ from netwright.model.names import SHARED_FILE
 from netwright.model.netns import HOST, NetnsRef
 from netwright.model.route import Route
 from netwright.model.state import Desired, Namespace, State
+from netwright.resolve.advertised import still_accepted
 from netwright.resolve.chosen_subnets import choose_subnets
 from netwright.resolve.docker_network import needs_forwarding
 from netwright.resolve.docker_part import wanted_attachments, wanted_networks
@@ -35,7 +36,7 @@ from netwright.resolve.parents import check_parents, sleeping_parents
 from netwright.resolve.policing import Policies
 from netwright.resolve.protection import protection
 from netwright.resolve.publishing import Published, Publishing
-from netwright.resolve.routing import NO_IPV6, forwarding, resolve_addresses, resolve_routes
+from netwright.resolve.routing import FORWARD, NO_IPV6, forwarding, resolve_addresses, resolve_routes
 from netwright.spec.document import Document
 
 
@@ -98,6 +99,9 @@ def resolve(document: Document, facts: Facts) -> Resolved:
     if policies.within_bridges():
         forward = replace(forward, bridge_calls_iptables=frozenset({4, 6}))
     host = namespaces.get(HOST, Namespace(ref=HOST))
+    if host.sysctls.get(FORWARD[6]) == "1" or _docker_forwards_ipv6(networks):
+        # First of all, so that nothing is lost when forwarding is turned on. What the file says counts.
+        host = replace(host, sysctls={**still_accepted(facts), **host.sysctls})
     namespaces[HOST] = replace(host, foreign=_foreign(document.spec.name, forward, intents.get(HOST, Intents())))
     files = {holder.netns: _files(document, holder) for holder in holding if holder.owned}
     if files:
@@ -120,6 +124,12 @@ def resolve(document: Document, facts: Facts) -> Resolved:
     )
     refused = tuple(obstacles(document.spec.name, forward, intents.get(HOST, Intents())))
     return Resolved(desired=desired, leases={**leases, **chosen.leases, **sizes.leases}, problems=tuple(problems), refused=refused)
+
+
+def _docker_forwards_ipv6(networks: dict[str, Network]) -> bool:
+    """Docker turns it on for a bridge with IPv6."""
+    made = (n for n in networks.values() if n.docker_name is not None and n.spec.driver == "bridge" and not n.spec.external)
+    return any(family(subnet.prefix) == 6 for network in made for subnet in network.subnets)
 
 
 def _through_what_is_up(ref: NetnsRef, routes: set[Route], down: set[LinkKey]) -> tuple[set[Route], list[Route]]:
