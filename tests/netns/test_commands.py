@@ -26,6 +26,7 @@ name: byhand
 networks:
   lan: {subnets: [10.77.0.0/24, "fd00:77::/64"], mtu: 1380, ageing_seconds: 77, forward_delay_seconds: 9, multicast_snooping: false}
   dmz: {bridge: dmz7, subnets: [10.78.0.0/24], masquerade: false, stp: true}
+  wire: {driver: macvlan, parent: dmz7, subnets: [10.76.0.0/24], mtu: 1290, host_access: true}
 namespaces:
   app:
     interfaces:
@@ -49,6 +50,7 @@ namespaces:
   far:
     interfaces:
       p1: {peer: {namespace: edge, interface: p0}, addresses: [10.79.0.2/30, "fd00:79::2/64"]}
+      dmz7: {network: wire, default_route: false}
 host:
   publish:
     - {listen: 8080/tcp, to: "app:80"}

@@ -293,13 +293,13 @@ def test_a_link_whose_lower_one_is_made_anew_is_made_anew() -> None:
     wanted = _stacked(bridge=Bridge(name="br7", alias="netwright:lab", up=True))
     made = plan(wanted, _there(bridge=link("br7", alias="netwright:lab")))
     assert [sentence(operation) for operation in made.operations] == [
-        "delete link br7 on the host",
         "delete link w in a",
+        "delete link br7 on the host",
         "create bridge br7 on the host",
         "create macvlan mode bridge w in a, standing on br7 on the host",
         "set w up with alias netwright:lab in a",
     ]
-    assert [operation.why for operation in made.operations][1] == "what it stands on goes"
+    assert [operation.why for operation in made.operations][0] == "what it stands on goes"
 
 
 def test_a_mode_changes_on_the_living_link_but_not_into_passthru() -> None:

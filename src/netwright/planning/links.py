@@ -89,14 +89,15 @@ def _doom(
                     reasons[key] = "in the file no more"
             elif not want.borrowed and (why := _incompatible(want, have)):
                 reasons[key] = why
-    _topple(observed, reasons, result, desired)
     for key in reasons:
         twin = observed.namespaces[key.netns].links[key.name].twin()
         if twin is not None:
             result.doomed.add(twin)
+    _topple(observed, reasons, result, desired)
     result.doomed.update(reasons)
     deleted: set[LinkKey] = set()
-    for key, why in reasons.items():
+    # What stands on another link goes before that: afterwards it would be gone.
+    for key, why in sorted(reasons.items(), key=lambda item: observed.namespaces[item[0].netns].links[item[0].name].beneath() is None):
         twin = observed.namespaces[key.netns].links[key.name].twin()
         if twin in deleted or (key.netns in doomed_netns and _dies_elsewhere(twin, reasons, doomed_netns)):
             continue

@@ -38,6 +38,13 @@ def refused(operation: AnyOperation, answer: Answer) -> KernelError:
         hint = f"this kernel has no links of the kind {operation.link.kind}"
     if isinstance(operation, CreateLink) and answer.code == errno.EBUSY and (lower := operation.link.beneath()) is not None:
         hint = f"{lower.name} is a port of a bridge or a bond, or carries links of another kind: name that bridge, or another parent"
+    if isinstance(operation, CreateLink) and answer.code == errno.EINVAL and (lower := operation.link.beneath()) is not None:
+        larger = (
+            f"{lower.name} carries less than {operation.link.mtu} bytes"
+            if operation.link.mtu is not None
+            else "its mode is none that it can have"
+        )
+        hint = f"{larger}, or {lower.name} has one in the mode passthru already: ip -d link show"
     return KernelError(answer.code, f"the kernel refused to {phrase(operation)}: {reason(answer)}", hint=hint)
 
 
