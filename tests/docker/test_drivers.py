@@ -131,6 +131,29 @@ namespaces: {visitor: {interfaces: {eth0: {network: theirs, address: 10.9.4.4}}}
     netwrights.destroy("guest")
 
 
+def test_a_container_without_a_network_gets_an_interface_on_the_wire_and_gets_it_again(
+    engine: DockerHost, netwrights: netwright.Engine, wire: str
+) -> None:
+    text = """\
+version: 1
+name: lab
+networks: {lan: {driver: macvlan, parent: eth1, subnets: [10.9.0.0/16], gateway: none, ip_range: 10.9.7.0/24, host_access: true}}
+containers: {web: {interfaces: {eth1: {network: lan, address: 10.9.7.5}}}}
+"""
+    engine.web("web", "--network", "none")
+    netwrights.apply(parse(text))
+    assert netwrights.apply(parse(text)).plan.operations == ()
+    host = f"/proc/{os.getpid()}/fd/{engine.host}"
+    assert (fetch(wire, "10.9.7.5", 80), fetch(host, "10.9.7.5", 80)) == ("the page", "the page")
+    engine.docker("restart", "--time", "0", "web")
+    engine.wait_for_page("web", 80)
+    netwrights.apply(parse(text))
+    assert (fetch(wire, "10.9.7.5", 80), fetch(host, "10.9.7.5", 80)) == ("the page", "the page")
+    netwrights.destroy("lab")
+    assert "eth1" not in engine.run("nsenter", f"--net=/proc/{engine.pid('web')}/ns/net", "ip", "link")
+    assert engine.run("ip", "link", "show", "type", "macvlan") == ""
+
+
 def test_an_ipvlan_network_is_asked_for_with_its_mode_and_flag(engine: DockerHost, netwrights: netwright.Engine, wire: str) -> None:
     text = """\
 version: 1

@@ -192,3 +192,17 @@ def test_host_access_comes_and_goes_with_its_key(stacks: Stacks) -> None:
     assert len(devices()) == 2
     stacks.apply(ACCESS.replace("    host_access: true\n", ""))
     assert devices() == ["eth1"]
+
+
+def test_a_port_of_the_host_leads_to_what_stands_on_its_nic_only_with_host_access(stacks: Stacks) -> None:
+    publish = 'host: {publish: [{listen: "8080", to: "b:8000"}]}\n'
+    with pytest.raises(SpecError) as refused:
+        stacks.apply(WIRE + publish)
+    assert str(refused.value).splitlines()[-2:] == [
+        "stack.yaml:16:18: host.publish[0]: the host does not reach b, which stands on eth1, its own NIC",
+        "    hint: say host_access: true at networks.lan",
+    ]
+    stacks.apply(ACCESS + publish)
+    with serving("b", "10.9.5.5", 8000):
+        assert ask("ext", "10.9.0.1", 8080).startswith("served 8000 ")
+    stacks.destroy("shim")

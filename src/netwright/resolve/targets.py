@@ -52,6 +52,27 @@ class Targets:
 
     def reach(self, netns: NetnsRef, target: Target, path: Path) -> list[Reached]:
         """The target's address in each family that it has; empty (and said to be waiting) while it is not there."""
+        found = self._reach(netns, target, path)
+        for network in dict.fromkeys(key for one in found if (key := self._behind_own_nic(netns, one.address, one.netns)) is not None):
+            wire, joined = self._networks[network].wire, self._networks[network].spec.external
+            parent = wire.parent if wire is not None else ""
+            self._problems.append(
+                self._document.problem(
+                    path,
+                    f"the host does not reach {target.name or target.address}, which stands on {parent}, its own NIC",
+                    "put it on a bridge network as well" if joined else f"say host_access: true at networks.{network}",
+                )
+            )
+        return [one for one in found if self._behind_own_nic(netns, one.address, one.netns) is None]
+
+    def _behind_own_nic(self, netns: NetnsRef, address: str, target: NetnsRef | None) -> str | None:
+        """The network through which the host would have to send to what stands on its own NIC, and cannot; None: there is none."""
+        if netns != HOST or target in (HOST, None):
+            return None
+        away = (key for key, network in self._networks.items() if network.wire is not None and network.shim is None)
+        return next((key for key in away if any(address in subnet.pool for subnet in self._networks[key].subnets)), None)
+
+    def _reach(self, netns: NetnsRef, target: Target, path: Path) -> list[Reached]:
         if target.address is not None:
             return [self._known_address(netns, target.address)]
         name = target.name or ""
@@ -115,6 +136,7 @@ class Targets:
                 gateway = network.gateway(version)
                 if gateway and network.wire is None and any(e.network is network for e in self._by_netns.get(netns, ())):
                     return Reached(address=gateway, netns=HOST, interface=network.bridge)
+        candidates.sort(key=lambda e: self._behind_own_nic(netns, e.address(version) or "", other) is not None)
         shared = [e for e in candidates if self._own_address(netns, e.address(version) or "")]
         best = next(iter(shared or candidates), None)
         return self._towards(netns, best, best.address(version) or "") if best else None
@@ -158,7 +180,9 @@ class Targets:
         ours = [a for e in self._by_netns.get(netns_of(container), ()) if (a := e.address(version))]
         shared = [a for a in (*addresses, *ours) if self._own_address(netns, a)]
         # From the host every container can be reached; from a namespace, one on a network that it is on too.
-        pick = next(iter(shared or ((*addresses, *ours) if netns == HOST else ())), None)
+        there = netns_of(container)
+        reachable = sorted((*addresses, *ours), key=lambda a: self._behind_own_nic(netns, a, there) is not None)
+        pick = next(iter(shared or (reachable if netns == HOST else ())), None)
         if pick is None:
             return None
         return Reached(

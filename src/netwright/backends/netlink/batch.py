@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import time
 from collections.abc import Callable, Sequence
 
 from netwright.backends.netlink.channel import BATCH, Channel
@@ -34,6 +35,8 @@ GONE = frozenset({errno.ENOENT, errno.ESRCH, errno.EADDRNOTAVAIL, errno.ENODEV})
 """How the kernel says that there is nothing to remove."""
 
 
+PATIENCE_SECONDS = 10.0
+PAUSE_SECONDS = 0.02
 LEAST_MTU = 68
 """RFC 791: what every link must carry; the kernel takes no less for a bridge."""
 
@@ -153,6 +156,10 @@ class Batch:
 
     def _flush(self) -> None:
         failed = self._send(self._requests, {})
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while time.monotonic() < deadline and any(self._is_passing(*refusal) for refusal in failed.items()):
+            time.sleep(PAUSE_SECONDS)
+            failed = self._send([request for request in self._requests if request[0] in failed], {})
         failed = self._send([mark for mark in self._marks if mark[0] not in failed], failed)
         pending, self._pending = self._pending, []
         self._requests, self._marks, self._born = [], [], set()
@@ -164,6 +171,13 @@ class Batch:
             raise OperationFailed(pending[first], error) from error
         if pending:
             self._done(len(pending))
+
+    def _is_passing(self, position: int, answer: Answer) -> bool:
+        """A namespace that its last process has left is cleared later (net/core/net_namespace.c: cleanup_net). Until then what stood in
+        it on a NIC has its MAC address there, which the same interface of a container that was started again shall have.
+        """
+        operation = self._pending[position]
+        return answer.code == errno.EADDRINUSE and isinstance(operation, ChangeLink) and operation.link.beneath() is not None
 
     def _send(self, requests: Sequence[tuple[int, Request]], failed: dict[int, Answer]) -> dict[int, Answer]:
         failed = dict(failed)
