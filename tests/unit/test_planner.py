@@ -299,7 +299,7 @@ def test_a_link_whose_lower_one_is_made_anew_is_made_anew() -> None:
         "create macvlan mode bridge w in a, standing on br7 on the host",
         "set w up with alias netwright:lab in a",
     ]
-    assert [operation.why for operation in made.operations][0] == "what it stands on goes"
+    assert made.operations[0].why == "what it stands on goes"
 
 
 def test_a_mode_changes_on_the_living_link_but_not_into_passthru() -> None:
