@@ -36,6 +36,8 @@ class Scope:
     """Namespace → the name of our table there."""
     policies: Mapping[NetnsRef, str] = field(default_factory=dict)
     """Namespace → the name of our table of policies there."""
+    antispoof: Mapping[NetnsRef, str] = field(default_factory=dict)
+    """Namespace → the name of our table that guards ports there."""
     counters: bool = False
     """And what it has counted."""
     foreign: frozenset[ForeignChain] = frozenset()

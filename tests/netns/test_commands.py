@@ -62,7 +62,7 @@ LESS = """
 version: 1
 name: byhand
 networks:
-  lan: {subnets: [10.77.0.0/24, "fd00:77::/64"], mtu: 1360, ageing_seconds: 33}
+  lan: {subnets: [10.77.0.0/24, "fd00:77::/64"], mtu: 1360, ageing_seconds: 33, antispoof: true}
 namespaces:
   app:
     interfaces:

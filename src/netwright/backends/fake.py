@@ -55,7 +55,11 @@ class FakeWorld(FakeNetwork):
 
     def observe(self, scope: Scope) -> State:
         """As the real one: what does not exist is absent."""
-        refs = scope.namespaces | {*scope.sysctls, *scope.tables, *scope.policies} | (frozenset({HOST}) if scope.foreign else frozenset())
+        refs = (
+            scope.namespaces
+            | {*scope.sysctls, *scope.tables, *scope.policies, *scope.antispoof}
+            | (frozenset({HOST}) if scope.foreign else frozenset())
+        )
         if scope.every_named:
             refs |= {ref for ref in self.namespaces if ref.kind is NetnsKind.NAMED}
         if scope.files:
@@ -91,6 +95,7 @@ class FakeWorld(FakeNetwork):
             there,
             table=self.tables.get((ref, scope.tables.get(ref, ""))),
             policies=self.tables.get((ref, scope.policies.get(ref, ""))),
+            antispoof=self.tables.get((ref, scope.antispoof.get(ref, ""))),
             owner=lo.owner if lo is not None and ref.kind is NetnsKind.NAMED else None,
             sysctls={key: value for key in scope.sysctls.get(ref, ()) if (value := self.sysctl(ref, key)) is not None},
         )

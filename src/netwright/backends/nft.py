@@ -15,7 +15,7 @@ from netwright.backends.nfnetlink import NetfilterSocket
 from netwright.errors import FirewallError, KernelError, NetwrightError, Refused
 from netwright.firewall.mark import Mark, observed, parse_mark
 from netwright.model.firewall import ForwardFilter, Table
-from netwright.model.names import policy_table_name, table_name
+from netwright.model.names import antispoof_table_name, policy_table_name, table_family, table_name
 from netwright.model.netns import NetnsRef
 from netwright.model.nft_text import counts, element_commands, with_counts
 from netwright.model.operation import AnyOperation, ChangeElements, DeleteTable, ReplaceTable
@@ -75,12 +75,12 @@ def _observe(netns: NetnsRef, name: str, *, counters: bool) -> Table | None:
     mark = _mark(netns, name)
     if mark is None:
         return None
-    table = observed(name, mark, run_nft(f"list table inet {name}"))
+    table = observed(name, mark, run_nft(f"list table {table_family(name)} {name}"))
     return replace(table, counters=_counted(name)) if counters else table
 
 
 def _counted(name: str) -> dict[str, tuple[int, int]]:
-    return counts(run_nft(f"list counters table inet {name}", counters=True))
+    return counts(run_nft(f"list counters table {table_family(name)} {name}", counters=True))
 
 
 def _replace(netns: NetnsRef, table: Table, owner: str) -> None:
@@ -113,19 +113,19 @@ def _delete_in(netns: NetnsRef, name: str) -> None:
 
 def _delete(netns: NetnsRef, name: str) -> None:
     if _mark(netns, name) is not None:
-        run_nft(f"delete table inet {name}")
+        run_nft(f"delete table {table_family(name)} {name}")
 
 
 def _mark(netns: NetnsRef, name: str) -> Mark | None:
     """The mark of the table of this name; None: there is no such table. Raises Refused where it is somebody else's."""
     with NetfilterSocket() as netfilter:
-        answer = netfilter.get(get_table("inet", name))
+        answer = netfilter.get(get_table(table_family(name), name))
     if answer is None:
         return None
     mark = parse_mark(decode_comment(*answer))
-    if mark is None or name not in (table_name(mark.owner), policy_table_name(mark.owner)):
+    if mark is None or name not in (table_name(mark.owner), policy_table_name(mark.owner), antispoof_table_name(mark.owner)):
         raise Refused(
-            f"in {netns} there is an nft table inet {name} that Netwright did not make, and it is left alone",
-            hint=f"look at it with `nft list table inet {name}`, and rename or delete it if nobody needs it, or rename the stack",
+            f"in {netns} there is an nft table {table_family(name)} {name} that Netwright did not make, and it is left alone",
+            hint=f"look at it with `nft list table {table_family(name)} {name}`, and rename or delete it if nobody needs it, or rename the stack",
         )
     return mark

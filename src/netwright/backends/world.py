@@ -76,6 +76,8 @@ class LiveWorld:
             details.setdefault(ref, {})["table"] = table
         for ref, table in self.tables.observe_tables(scope.policies, counters=scope.counters).items() if scope.policies else ():
             details.setdefault(ref, {})["policies"] = table
+        for ref, table in self.tables.observe_tables(scope.antispoof).items() if scope.antispoof else ():
+            details.setdefault(ref, {})["antispoof"] = table
         if scope.foreign:
             details.setdefault(HOST, {})["foreign"] = self.chains.observe_foreign(scope.foreign, scope.stack)
         for ref, found in details.items():

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from netwright.model.firewall import ForeignChain
 from netwright.model.loan import FOLLOWS
-from netwright.model.names import policy_table_name, table_name
+from netwright.model.names import antispoof_table_name, policy_table_name, table_name
 from netwright.model.netns import HOST, NetnsKind, NetnsRef, named
 from netwright.model.state import Desired, Namespace, State
 from netwright.planning.settings import BIRTH
@@ -109,6 +109,7 @@ def look_closer(world: World, first: State, desired: Desired) -> State:
             sysctls=sysctls,
             tables=tables,
             policies=dict.fromkeys(policed, policy_table_name(desired.stack)),
+            antispoof={HOST: antispoof_table_name(desired.stack)},
             foreign=FOREIGN_CHAINS if host_foreign or first.forward is not None or remembered is None else frozenset(),
             files=frozenset(ref for ref in {*refs, *desired.state.files, *desired.earlier.files} if ref.kind is not NetnsKind.CONTAINER),
             stack=desired.stack,
@@ -118,7 +119,12 @@ def look_closer(world: World, first: State, desired: Desired) -> State:
     for ref, details in closer.namespaces.items():
         if ref in namespaces:
             namespaces[ref] = replace(
-                namespaces[ref], sysctls=details.sysctls, table=details.table, policies=details.policies, foreign=details.foreign
+                namespaces[ref],
+                sysctls=details.sysctls,
+                table=details.table,
+                policies=details.policies,
+                antispoof=details.antispoof,
+                foreign=details.foreign,
             )
     return replace(first, namespaces=namespaces, files=closer.files)
 

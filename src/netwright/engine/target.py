@@ -58,7 +58,7 @@ class Draw:
         return {
             table.digest: table.listing
             for namespace in observed.namespaces.values()
-            for table in (namespace.table, namespace.policies)
+            for table in (namespace.table, namespace.policies, namespace.antispoof)
             if table is not None and table.listing is not None
         }
 

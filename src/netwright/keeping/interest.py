@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from netwright.engine.outcome import StackStatus
 from netwright.engine.survey import forwards, needs_docker, protects
 from netwright.errors import NetwrightError
-from netwright.model.names import policy_table_name, table_name
+from netwright.model.names import antispoof_table_name, policy_table_name, table_name
 from netwright.model.netns import HOST, NetnsRef
 from netwright.model.notice import Kind, Notice
 from netwright.model.state import Namespace
@@ -168,7 +168,7 @@ def _place_concerns(interest: Interest, notice: Notice) -> bool:
 def _table_concerns(interest: Interest, notice: Notice) -> bool:
     if notice.netns not in interest.places:
         return False
-    if notice.subject in (interest.table, policy_table_name(interest.stack)):
+    if notice.subject in (interest.table, policy_table_name(interest.stack), antispoof_table_name(interest.stack)):
         return True
     if notice.netns != HOST or not interest.forwards:
         return False

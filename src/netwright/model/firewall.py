@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from netwright.model.names import table_family
 from netwright.model.nft_text import Elements, split
 
 
@@ -47,7 +48,7 @@ class Table:
 
     def replacement(self, owner: str) -> str:
         """nft(8) text that puts this table in the place of what is there under its name, if anything is, in one transaction."""
-        head = f"table inet {self.name}"
+        head = f"table {table_family(self.name)} {self.name}"
         return f'{head}\ndelete {head}\n{head} {{\n\tcomment "netwright:{owner} {self.digest}"\n{self.text.rstrip()}\n}}\n'
 
 

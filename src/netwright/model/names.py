@@ -100,3 +100,13 @@ def table_name(stack: str) -> str:
 def policy_table_name(stack: str) -> str:
     """The nft table of a stack's policies: beside the one of its ports, so that neither resets the other."""
     return "nwp_" + stack.replace("-", "_")
+
+
+def antispoof_table_name(stack: str) -> str:
+    """The nft table that keeps a stack's ports from speaking for others."""
+    return "nwa_" + stack.replace("-", "_")
+
+
+def table_family(name: str) -> str:
+    """nft's family of a table of ours, by its name: frames within a bridge are seen by the bridge family alone."""
+    return "bridge" if name.startswith("nwa_") else "inet"

@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from netwright.model.names import table_family
+
 Elements = Mapping[str, frozenset[str]]
 """Set or map → its elements: `10.0.0.0/8`, `6 . 80 : goto CHAIN`. Protocols are numbers; a whole address has no length."""
 
@@ -59,10 +61,10 @@ def with_counts(text: str, counted: Mapping[str, tuple[int, int]]) -> str:
 
 
 def element_commands(table: str, remove: Elements, add: Elements) -> str:
-    """nft(8) text that takes elements out of the inet table's sets and maps and puts others in; as one transaction if run at once."""
+    """nft(8) text that takes elements out of a table's sets and maps and puts others in; as one transaction if run at once."""
     lines = [
-        f"delete element inet {table} {name} {{ {', '.join(sorted(one.partition(' : ')[0] for one in gone))} }}\n"
+        f"delete element {table_family(table)} {table} {name} {{ {', '.join(sorted(one.partition(' : ')[0] for one in gone))} }}\n"
         for name, gone in sorted(remove.items())
     ]
-    lines += [f"add element inet {table} {name} {{ {', '.join(sorted(come))} }}\n" for name, come in sorted(add.items())]
+    lines += [f"add element {table_family(table)} {table} {name} {{ {', '.join(sorted(come))} }}\n" for name, come in sorted(add.items())]
     return "".join(lines)

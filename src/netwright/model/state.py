@@ -35,6 +35,8 @@ class Namespace:
     """Our table of this stack. Desired None: none of ours shall be there."""
     policies: Table | None = None
     """The one that keeps its policies; likewise."""
+    antispoof: Table | None = None
+    """The one that keeps ports from speaking for others; likewise (the host's only)."""
     foreign: Mapping[ForeignChain, ForeignRules] = field(default_factory=dict)
     """Our marked rules in chains of others (the host's only)."""
 

@@ -8,7 +8,7 @@ from typing import assert_never
 from netwright.model.address import family
 from netwright.model.docker import STACK_LABEL, Attachment, DockerNetwork
 from netwright.model.firewall import ForeignChain, Published
-from netwright.model.names import SHARED_FILE, SHARED_FOLDER
+from netwright.model.names import SHARED_FILE, SHARED_FOLDER, table_family
 from netwright.model.netns import HOST, NetnsRef
 from netwright.model.nft_text import element_commands
 from netwright.model.operation import (
@@ -114,7 +114,7 @@ def commands_of(operation: AnyOperation, stack: str) -> list[str]:
         case ChangeElements(netns=netns, table=name, remove=remove, add=add):
             return [here_document(inside(netns, "nft", "-f", "-"), element_commands(name, remove, add))]
         case DeleteTable(netns=netns, name=name):
-            return [inside(netns, "nft", "delete", "table", "inet", name)]
+            return [inside(netns, "nft", "delete", "table", table_family(name), name)]
         case SetForeignRules(netns=netns, chain=chain, old=old, new=new):
             return [
                 *(_iptables(netns, chain, "-D", (), text) for text in old),

@@ -17,7 +17,7 @@ from netwright.planning.conflicts import find_conflicts, is_our_netns, without
 from netwright.planning.docker import docker_operations
 from netwright.planning.draft import Draft, Step
 from netwright.planning.links import plan_links
-from netwright.planning.settings import plan_files, plan_foreign, plan_policies, plan_sysctls, plan_table
+from netwright.planning.settings import plan_antispoof, plan_files, plan_foreign, plan_policies, plan_sysctls, plan_table
 
 
 def plan(desired: Desired, observed: State, *, lenient: bool = False, replace_networks: bool = False) -> Plan:
@@ -49,6 +49,7 @@ def plan(desired: Desired, observed: State, *, lenient: bool = False, replace_ne
             # Nothing of ours can be left in what is gone, and only our own is made.
             continue
         plan_policies(desired, wanted, there, draft)
+        plan_antispoof(desired, wanted, there, draft)
         at_birth, sysctls = plan_sysctls(desired, wanted, there, earlier, links, draft)
         if there is None:
             draft.claimed_netns.add(ref)

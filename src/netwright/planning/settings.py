@@ -135,6 +135,18 @@ def plan_policies(desired: Desired, wanted: Namespace, there: Namespace | None, 
         draft.add(Step.GUARD, _change_elements(wanted.ref, want, have, "who is meant by the policies has other addresses now"))
 
 
+def plan_antispoof(desired: Desired, wanted: Namespace, there: Namespace | None, draft: Draft) -> None:
+    """The table that guards ports, likewise."""
+    want, have = wanted.antispoof, there.antispoof if there else None
+    if want is None:
+        if have is not None:
+            draft.add(Step.RELEASE, DeleteTable(netns=wanted.ref, name=have.name, why="no port is guarded any more"))
+    elif (why := _stale(want, have, desired)) is not None:
+        draft.add(Step.GUARD, ReplaceTable(netns=wanted.ref, table=want, owner=desired.stack, why=why))
+    elif have is not None and have.elements != want.elements:
+        draft.add(Step.GUARD, _change_elements(wanted.ref, want, have, "somebody else is behind a port now"))
+
+
 def _change_elements(ref: NetnsRef, want: Table, have: Table, why: str) -> ChangeElements:
     """Of a map's key with another value, the old entry goes and the new one comes."""
     names = sorted(want.elements)

@@ -89,7 +89,7 @@ def _plug_in(endpoint: Endpoint, network: Network, mark: str, stack: str, links:
         alias=mark,
         up=spec.up,
         mtu=mtu,
-        mac=spec.mac or lasting_mac(stack, endpoint.netns, endpoint.interface),
+        mac=spec.mac or lasting_mac(stack, endpoint.netns, endpoint.interface, named=network.spec.antispoof),
         peer=LinkKey(HOST, port),
     )
 
@@ -106,11 +106,13 @@ def _on_wire(endpoint: Endpoint, network: Network, wire: Wire, mark: str, stack:
     return Macvlan(name=endpoint.interface, alias=mark, up=spec.up, mtu=mtu, mac=mac, lower=lower, mode=wire.mode)
 
 
-def lasting_mac(stack: str, netns: NetnsRef, interface: str) -> str | None:
+def lasting_mac(stack: str, netns: NetnsRef, interface: str, *, named: bool = False) -> str | None:
     """Of an interface that is put into a container anew whenever it starts: with another MAC address its neighbours would not
     find it until they have forgotten the first. Locally administered (IEEE 802, 8.4). None: the kernel's choice.
+
+    `named`: also for a namespace of ours, where it must be known beforehand.
     """
-    if netns.kind is not NetnsKind.CONTAINER:
+    if netns.kind is not NetnsKind.CONTAINER and not (named and netns.kind is NetnsKind.NAMED):
         return None
     digits = short_hash(f"{stack}/{netns.key}/{interface}", 10)
     return "02:" + ":".join(digits[at : at + 2] for at in range(0, 10, 2))

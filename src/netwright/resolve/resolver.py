@@ -17,6 +17,7 @@ from netwright.model.netns import HOST, NetnsRef
 from netwright.model.route import Route
 from netwright.model.state import Desired, Namespace, State
 from netwright.resolve.advertised import still_accepted
+from netwright.resolve.antispoof import antispoof_table
 from netwright.resolve.chosen_subnets import choose_subnets
 from netwright.resolve.docker_network import needs_forwarding
 from netwright.resolve.docker_part import wanted_attachments, wanted_networks
@@ -102,7 +103,8 @@ def resolve(document: Document, facts: Facts) -> Resolved:
     if host.sysctls.get(FORWARD[6]) == "1" or _docker_forwards_ipv6(networks):
         # First of all, so that nothing is lost when forwarding is turned on. What the file says counts.
         host = replace(host, sysctls={**still_accepted(facts), **host.sysctls})
-    namespaces[HOST] = replace(host, foreign=_foreign(document.spec.name, forward, intents.get(HOST, Intents())))
+    foreign = _foreign(document.spec.name, forward, intents.get(HOST, Intents()))
+    namespaces[HOST] = replace(host, foreign=foreign, antispoof=antispoof_table(document.spec.name, endpoints, links, namespaces))
     files = {holder.netns: _files(document, holder) for holder in holding if holder.owned}
     if files:
         files[HOST] = {"hosts": hosts_file(document, endpoints, facts)}

@@ -204,5 +204,6 @@ def _merged(one: Namespace, two: Namespace) -> Namespace:
         sysctls={**one.sysctls, **two.sysctls},
         table=one.table or two.table,
         policies=one.policies or two.policies,
+        antispoof=one.antispoof or two.antispoof,
         foreign={**one.foreign, **two.foreign},
     )

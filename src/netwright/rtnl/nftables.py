@@ -10,7 +10,7 @@ from netwright.rtnl.attribute import Malformed, as_text, text
 from netwright.rtnl.message import Request
 from netwright.rtnl.nfnetlink import HEADER, NFNL_SUBSYS_NFTABLES, message_type
 
-FAMILIES = {"inet": 1, "ip": 2, "ip6": 10}
+FAMILIES = {"inet": 1, "ip": 2, "bridge": 7, "ip6": 10}
 """linux/netfilter.h: NFPROTO_*, by nft's word."""
 
 NFT_MSG_GETTABLE = 1
@@ -22,7 +22,7 @@ _COMMENT = 0
 
 
 def get_table(family: str, name: str) -> Request:
-    """The table of this family (inet, ip, ip6) and name; the answer is one NFT_MSG_NEWTABLE, or ENOENT."""
+    """The table of this family (inet, ip, bridge, ip6) and name; the answer is one NFT_MSG_NEWTABLE, or ENOENT."""
     body = HEADER.pack(FAMILIES[family], 0) + text(NFTA_TABLE_NAME, name)
     return Request(message_type(NFNL_SUBSYS_NFTABLES, NFT_MSG_GETTABLE), 0, body)
 

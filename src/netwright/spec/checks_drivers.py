@@ -22,6 +22,7 @@ _TAKEN_BY: Mapping[str, tuple[str, ...]] = {
     "ingress": ("overlay",),
     "bridge": ("bridge",),
     "isolated": ("bridge",),
+    "antispoof": ("bridge",),
     "masquerade": ("bridge",),
     "stp": ("bridge",),
     "ageing_seconds": ("bridge",),

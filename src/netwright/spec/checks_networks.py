@@ -164,6 +164,13 @@ def _manager(net: Net, findings: Findings) -> None:
             findings.add((*path, key), "Docker cannot set this", "leave it out, or leave out managed_by: docker", on=(manager,))
     if spec.external:
         return
+    if spec.antispoof:
+        findings.add(
+            (*path, "antispoof"),
+            "Docker's ports have no name that is known beforehand",
+            "leave it out, or leave out managed_by: docker",
+            on=(manager,),
+        )
     if spec.isolated:
         findings.add(
             (*path, "isolated"), "Docker isolates its own networks", "leave it out, or leave out managed_by: docker", on=(manager,)
@@ -185,7 +192,7 @@ def _manager(net: Net, findings: Findings) -> None:
 def _keys(net: Net, findings: Findings) -> None:
     spec, path = net.spec, net.path
     if spec.external:
-        for key in ("internal", "isolated", "mtu", "options", "labels", "host_access", "aux_addresses", *_BRIDGE_ONLY):
+        for key in ("internal", "isolated", "antispoof", "mtu", "options", "labels", "host_access", "aux_addresses", *_BRIDGE_ONLY):
             if key in spec.model_fields_set and getattr(spec, key) is not None:
                 findings.add(
                     (*path, key), "this would change an external network, which is joined as it is", "leave out this key, or external:"

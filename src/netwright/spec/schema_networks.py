@@ -73,6 +73,10 @@ class NetworkSpec(Part):
     masquerade: bool = Field(True, description="NAT what leaves the network")
     internal: bool = Field(False, description="no way in or out")
     isolated: bool = Field(False, description="no connection from another network begins here, but through a published port")
+    antispoof: bool = Field(
+        False,
+        description="what is plugged into it speaks for itself only: frames with another's MAC or IP address, in ARP and neighbour discovery too, are dropped",
+    )
     external: bool = Field(False, description="it exists already: join it, never create, change or delete it")
     stp: bool | None = Field(None, description="spanning tree protocol on the bridge")
     ageing_seconds: Annotated[int, Field(ge=0, le=1_000_000)] | None = Field(
