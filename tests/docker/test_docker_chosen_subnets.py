@@ -10,6 +10,8 @@ from docker_host import DockerHost
 
 import netwright
 
+pytestmark = pytest.mark.every_engine
+
 FILE = """\
 version: 1
 name: shop
