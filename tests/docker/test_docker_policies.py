@@ -15,6 +15,8 @@ from clients import fetch, serving
 from netwright.model.operation import ChangeElements, Plan
 from netwright.planning.sentence import sentence
 
+pytestmark = pytest.mark.every_engine
+
 SHOP = """\
 version: 1
 name: shop
@@ -197,7 +199,8 @@ def test_networks_of_the_file_and_their_containers(engine: DockerHost, outside: 
             "refused",
         ]
         assert fetch(netns(app), "172.31.1.10", 80, "172.31.1.11") == "the page"
-        assert fetch("/run/netns/db", "172.31.1.10", 80) == "refused"
+        # Docker 28 itself drops what another network sends to a container's address.
+        assert fetch("/run/netns/db", "172.31.1.10", 80) in ("refused", "dropped")
         assert fetch(netns(app), "10.0.7.7", 99, "172.31.1.11") == "outside"
         assert fetch(netns(app), "10.0.7.7", 98, "172.31.1.11") == "refused"
         assert fetch(netns(app), "10.1.7.7", 99, "172.31.1.11") == "refused"
