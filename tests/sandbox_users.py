@@ -42,9 +42,10 @@ def as_root(arguments: Sequence[str]) -> list[str]:
     return list(arguments)
 
 
-def as_nobody(arguments: Sequence[str], *, before: Sequence[str] = ()) -> list[str]:
-    """`before`: shell lines that root runs first, in the same mounts."""
-    drop = f'exec setpriv --reuid={NOBODY} --regid={NOBODY} --clear-groups --inh-caps=-all -- "$@"'
+def as_nobody(arguments: Sequence[str], *, before: Sequence[str] = (), group: int | None = None) -> list[str]:
+    """`before`: shell lines that root runs first, in the same mounts. `group`: the user is a member of it."""
+    groups = "--clear-groups" if group is None else f"--groups={group}"
+    drop = f'exec setpriv --reuid={NOBODY} --regid={NOBODY} {groups} --inh-caps=-all -- "$@"'
     script = "\n".join(["set -e", *_opening(), *before, drop])
     return ["unshare", "--mount", "--propagation", "private", "sh", "-c", script, "sh", *arguments]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -145,3 +146,11 @@ def _publishes(status: StackStatus) -> tuple[Published, ...]:
             to = f"{name}:{own.to or own.listen.ports}"
             found.append(Published(on="host", listen=str(own.listen), sources=sources, to=to, source=own.source))
     return tuple(found)
+
+
+def instead_of(name: str, names: Sequence[str]) -> str:
+    """A hint for whoever named a stack that is not there; `names`: those that are."""
+    import difflib
+
+    near = difflib.get_close_matches(name, names, n=1)
+    return f"did you mean {near[0]}?" if near else f"there are: {', '.join(names)}" if names else "netwright apply FILE makes one"

@@ -65,10 +65,9 @@ def look_at(command: str, name: str | None) -> tuple[StackStatus, ...]:
         if found or name is None:
             return found
         names = sorted(one.name for one in engine.status())
-    import difflib
+    from netwright.report.standing import instead_of
 
-    near = difflib.get_close_matches(name, names, n=1)
-    hint = f"did you mean {near[0]}?" if near else f"there are: {', '.join(names)}" if names else "netwright apply FILE makes one"
+    hint = instead_of(name, names)
     raise Refused(f"There is no stack {name} on this host.", hint=hint)
 
 

@@ -35,7 +35,7 @@ from netwright.report.documents import (
 )
 from netwright.report.exit_status import FAILED, USAGE, exit_status
 from netwright.report.log_text import NOTHING, log_document, log_text
-from netwright.report.standing import standing_of
+from netwright.report.standing import instead_of, standing_of
 from netwright.report.status_text import NO_STACKS, status_text
 from netwright.spec.load import parse
 from netwright.wiring import peer_caller
@@ -72,6 +72,7 @@ class Server:
         self._path = Path(path)
         self._group = group
         self._runner: web.AppRunner | None = None
+        self._listens = False
 
     async def start(self) -> None:
         """Listen. A socket that an earlier daemon left is replaced. Raises Busy where another one answers, Refused where there can be none."""
@@ -104,6 +105,7 @@ class Server:
         """Answer what was asked, and close."""
         if self._runner is not None:
             await self._runner.cleanup()
+        if self._listens:
             with suppress(FileNotFoundError):
                 self._path.unlink()
 
@@ -123,6 +125,7 @@ class Server:
             sock.bind(str(self._path))
         finally:
             os.umask(before)
+        self._listens = True
         if self._group is not None:
             os.chown(self._path, -1, self._group)
             self._path.chmod(0o660)
@@ -161,7 +164,9 @@ class Server:
         name = request.match_info.get("stack")
         found = await self._workshop.look(lambda engine: engine.status(name))
         if name is not None and not found:
-            return document_response(plain_error_document("Refused", f"There is no stack {name} on this host.", None, FAILED), 404)
+            names = sorted(one.name for one in await self._workshop.look(lambda engine: engine.status()))
+            document = plain_error_document("Refused", f"There is no stack {name} on this host.", instead_of(name, names), FAILED)
+            return document_response(document, 404)
         seen = [(one, standing_of(one)) for one in found]
         return answered(request, lambda: status_document(seen), lambda: status_text(seen) or f"{NO_STACKS}\n")
 
