@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from netwright.dockerdriver.conflicts import Claim
 from netwright.model.deed import Deed
 from netwright.model.event import Event
 from netwright.model.firewall import ForeignChain
@@ -120,6 +121,10 @@ class Store(Protocol):
     @property
     def reserved(self) -> frozenset[str]:
         """Names that no stack in it may have: another memory of this host keeps stacks of these names."""
+
+    @property
+    def claims(self) -> Callable[[], Sequence[Claim]]:
+        """Ports of the host that are published from another memory: Docker's driver netwright."""
 
     def lock(self, *, wait: bool, waiting: Callable[[str], None]) -> AbstractContextManager[None]:
         """Hold the state for one change. Raises Busy if `wait` is False and another holds it; tells `waiting` who, once, otherwise."""

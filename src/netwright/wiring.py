@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from contextlib import closing
+from functools import partial
 from typing import TYPE_CHECKING
 
 from netwright.backends.caller import caller_of, program_of, this_process
@@ -16,6 +18,7 @@ from netwright.backends.netlink import NetlinkKernel
 from netwright.backends.nft import Nft
 from netwright.backends.store import SqliteStore
 from netwright.backends.world import LiveWorld
+from netwright.dockerdriver.conflicts import Claim, claims_of
 from netwright.dockerdriver.records import PORTS_STACK, STACK
 from netwright.engine.engine import Engine
 from netwright.engine.outcome import Progress, Silent
@@ -33,6 +36,10 @@ STATE_FOLDER = "/var/lib/netwright"
 def state_folder() -> str:
     """Where this process keeps its memory."""
     return os.environ.get("NETWRIGHT_STATE") or STATE_FOLDER
+
+
+default_folder = state_folder
+"""By a name that no parameter has."""
 
 
 def driver_folder(folder: str | None = None) -> str:
@@ -62,15 +69,21 @@ def open_world(folder: str | None = None) -> LiveWorld:
     )
 
 
-def open_store(folder: str | None = None, *, reserved: frozenset[str] = frozenset()) -> SqliteStore:
+def open_store(folder: str | None = None) -> SqliteStore:
     """The database. Raises NetwrightError if it cannot be opened."""
-    return SqliteStore(folder or state_folder(), reserved=reserved)
+    return SqliteStore(folder or state_folder())
+
+
+def _driver_claims(folder: str | None) -> tuple[Claim, ...]:
+    with closing(open_driver_store(folder)) as memory:
+        return claims_of(memory.load())
 
 
 def open_engine(*, progress: Progress | None = None, state_folder: str | None = None, caller: Caller | None = None) -> Engine:
     """An Engine over the real host; close it, or use it in a `with`. `caller`: who asks, if it is not this process."""
     # The driver's own stacks are kept elsewhere, and their marks are of these names.
-    store = open_store(state_folder, reserved=frozenset({STACK, PORTS_STACK}))
+    reserved = frozenset({STACK, PORTS_STACK})
+    store = SqliteStore(state_folder or default_folder(), reserved=reserved, claims=partial(_driver_claims, state_folder))
     return Engine(open_world(state_folder), store, progress or Silent(), caller or this_process())
 
 

@@ -78,6 +78,56 @@ def test_ports_that_others_have_are_refused_and_docker_says_whose(engine: Docker
         netwrights.destroy("other")
     with pytest.raises(AssertionError, match=r"address already in use|port is already allocated"):
         engine.container("dockers", "--publish", "8080:80")
+
+
+def test_a_stack_that_comes_later_with_a_port_of_the_drivers_is_refused(engine: DockerHost, plugin: Plugin, outside: str) -> None:
+    create(engine, "shop", "--subnet", "172.30.0.0/24")
+    engine.web("web", "--network", "shop", "--publish", "8080:80")
+    engine.container("other")
+    with netwright.open_engine(state_folder=str(plugin.state)) as netwrights:
+        for text, words in (
+            ("containers: {other: {publish: ['8080:80']}}\n", "Docker publishes port 8080/tcp already, for web"),
+            (
+                "host: {publish: [{listen: '10.0.0.1:8000-8100', to: '192.0.2.7:80'}]}\n",
+                "port 8080/tcp of the host is published already, by Docker's driver netwright",
+            ),
+        ):
+            with pytest.raises(netwright.NetwrightError, match=words):
+                netwrights.apply(netwright.parse(f"version: 1\nname: late\n{text}", "late.yaml"))
+        with pytest.raises(netwright.NetwrightError, match="The stack docker-plugin-ports is Netwright's own"):
+            netwrights.apply(netwright.parse("version: 1\nname: docker-plugin-ports\n", "late.yaml"))
+        # Its own container's: the driver goes on with it, and others are shut out.
+        narrowed = "version: 1\nname: late\ncontainers: {web: {publish: [{listen: 8080, from: [10.0.0.0/16], to: 80}]}}\n"
+        netwrights.apply(netwright.parse(narrowed, "late.yaml"))
+        assert fetch(outside, "10.0.0.1", 8080, "10.0.7.7") == "the page"
+        assert fetch(outside, "10.0.0.1", 8080, "10.1.7.7") in {"refused", "dropped"}
+        netwrights.destroy("late")
+    assert fetch(outside, "10.0.0.1", 8080, "10.1.7.7") == "the page"
+
+
+def test_containers_of_a_network_are_kept_apart_and_policies_of_a_stack_hold_there(
+    engine: DockerHost, plugin: Plugin, outside: str
+) -> None:
+    create(engine, "shop", "--subnet", "172.30.0.0/24", "-o", "com.docker.network.bridge.enable_icc=false")
+    create(engine, "office", "--subnet", "172.30.1.0/24")
+    engine.web("web", "--network", "shop", "--publish", "8080:80")
+    neighbour = engine.container("neighbour", "--network", "shop")
+    assert fetch(inside(neighbour), "172.30.0.2", 80) in {"refused", "dropped"}
+    assert fetch(outside, "10.0.0.1", 8080) == "the page"
+    for name in ("desk", "clerk", "guest"):
+        engine.web(name, "--network", "office")
+    clerk, guest = (inside(engine.pid(name)) for name in ("clerk", "guest"))
+    assert fetch(guest, "172.30.1.2", 80) == "the page"
+    policies = (
+        "version: 1\nname: rules\nnetworks: {office: {managed_by: docker, external: true}}\ncontainers: {desk: {}, clerk: {}}\n"
+        "policies: [{name: in, from: clerk, to: desk, ports: [80]}]\n"
+    )
+    with netwright.open_engine(state_folder=str(plugin.state)) as netwrights:
+        netwrights.apply(netwright.parse(policies, "rules.yaml"))
+        assert fetch(clerk, "172.30.1.2", 80) == "the page"
+        assert fetch(guest, "172.30.1.2", 80) in {"refused", "dropped"}
+        netwrights.destroy("rules")
+    assert fetch(guest, "172.30.1.2", 80) == "the page"
     with pytest.raises(AssertionError, match=r"cannot publish on 127\.0\.0\.1"):
         engine.container("local", "--network", "shop", "--publish", "127.0.0.1:8083:80")
     assert plugin.listing().count("->") == 1

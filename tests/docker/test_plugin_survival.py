@@ -72,9 +72,10 @@ def test_what_others_remove_is_put_back(engine: DockerHost, plugin: Plugin) -> N
     pid = engine.web("web", "--network", "shop", "--publish", "8080:80")
     engine.run("nft", "flush", "ruleset")
     engine.run("ip", "address", "flush", "dev", "br-shop")
-    wait_for("the port to be back", lambda: fetch(outside, "10.0.0.1", 8080) == "the page", 30)
+    # Sooner than it looks without being told.
+    wait_for("the port to be back", lambda: fetch(outside, "10.0.0.1", 8080) == "the page", 20)
     engine.run("ip", "link", "delete", "br-shop")
-    wait_for("the bridge to be back", lambda: fetch(outside, "10.0.0.1", 8080) == "the page", 30)
+    wait_for("the bridge to be back", lambda: fetch(outside, "10.0.0.1", 8080) == "the page", 20)
     assert engine.pid("web") == pid
 
 

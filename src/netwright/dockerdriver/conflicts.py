@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from netwright.dockerdriver.endpoints import families
-from netwright.dockerdriver.records import Endpoint, PortMapping, Records
+from netwright.dockerdriver.records import STACK, Endpoint, PortMapping, Records
 from netwright.errors import Refused
 
 _ANY = (None, "0.0.0.0", "::")  # noqa: S104 - read, not bound
@@ -14,7 +14,7 @@ _ANY = (None, "0.0.0.0", "::")  # noqa: S104 - read, not bound
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """Ports of the host that a stack publishes."""
+    """Ports of the host that a stack (or the driver, by the name of its own) publishes."""
 
     stack: str
     protocol: str
@@ -22,6 +22,15 @@ class Claim:
     last: int
     address: str | None
     """None: every address, or those of an interface."""
+
+
+def claims_of(records: Records) -> tuple[Claim, ...]:
+    """What the driver publishes, as a stack sees it."""
+    return tuple(
+        Claim(stack=STACK, protocol=port.protocol, first=port.host_port, last=port.host_port, address=port.host_ip)
+        for endpoint in records.endpoints.values()
+        for port in endpoint.ports
+    )
 
 
 def refuse_taken(records: Records, claims: Iterable[Claim], endpoint: Endpoint, wanted: PortMapping) -> None:

@@ -11,6 +11,7 @@ from netwright.dockerdriver.records import STACK, Network, Records
 from netwright.dockerdriver.requests import NetworkRequest
 from netwright.errors import Refused
 from netwright.model.docker import driver_bridge
+from netwright.model.names import short_hash
 
 USUAL_MTU = 1500
 """Of a bridge that nothing is said of."""
@@ -33,6 +34,10 @@ def create_network(records: Records, request: NetworkRequest, *, uplink_mtu: int
         mtu=options.mtu or (uplink_mtu if uplink_mtu is not None and uplink_mtu < USUAL_MTU else None),
         options=options,
     )
+    if not options.neighbours and not network.subnets:
+        raise Refused(
+            "containers of a network without a subnet cannot be kept apart", hint="give it a --subnet, or leave out enable_icc=false"
+        )
     without = [subnet.prefix for subnet in network.subnets if subnet.gateway is None]
     if 0 < len(without) < len(network.subnets):
         raise Refused(
@@ -50,7 +55,13 @@ def create_network(records: Records, request: NetworkRequest, *, uplink_mtu: int
 def document_text(records: Records) -> str:
     """The stack of all networks, in Netwright's own language (JSON is YAML)."""
     networks = {network.bridge: _spec(network) for network in sorted(records.networks.values(), key=lambda n: n.bridge)}
-    return json.dumps({"version": 1, "name": STACK, "networks": networks}, indent=1) + "\n"
+    document: dict[str, Any] = {"version": 1, "name": STACK, "networks": networks}
+    apart = [network.bridge for network in records.networks.values() if not network.options.neighbours and network.subnets]
+    if apart:
+        document["policies"] = [
+            {"name": f"apart-{short_hash(bridge, 8)}", "from": bridge, "to": bridge, "action": "deny"} for bridge in sorted(apart)
+        ]
+    return json.dumps(document, indent=1) + "\n"
 
 
 def _spec(network: Network) -> dict[str, Any]:

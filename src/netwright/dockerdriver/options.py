@@ -23,6 +23,7 @@ _SYNONYMS = {
     "com.docker.network.bridge.enable_ip_masquerade": "netwright.masquerade",
     "com.docker.network.bridge.host_binding_ipv4": "netwright.listen",
     "com.docker.network.container_iface_prefix": "netwright.interface",
+    "com.docker.network.bridge.enable_icc": "netwright.neighbours",
 }
 
 NETWORK_OPTIONS = (
@@ -37,6 +38,7 @@ NETWORK_OPTIONS = (
     "netwright.masquerade",
     "netwright.mtu",
     "netwright.multicast_snooping",
+    "netwright.neighbours",
     "netwright.routes",
     "netwright.source",
     "netwright.stp",
@@ -57,6 +59,8 @@ class NetworkOptions:
     mtu: int | None = None
     masquerade: bool = True
     isolated: bool = True
+    neighbours: bool = True
+    """Whether containers on the network may open connections to each other."""
     gateway: bool = True
     """Whether the host has the gateway's address on the network."""
     sources: tuple[str, ...] | None = None
@@ -91,6 +95,7 @@ def parse_network_options(given: Mapping[str, str]) -> NetworkOptions:
         mtu=_optional(said, "netwright.mtu", _mtu),
         masquerade=_flag(said, "netwright.masquerade", default=True),
         isolated=_flag(said, "netwright.isolated", default=True),
+        neighbours=_flag(said, "netwright.neighbours", default=True),
         gateway=_choice(said, "netwright.gateway", {"host": True, "none": False}, default=True),
         sources=_optional(said, "netwright.from", _prefixes),
         preserve=_choice(said, "netwright.source", {"preserve": True, "masquerade": False}, default=True),

@@ -18,7 +18,7 @@ from netwright.planning.planner import plan
 from netwright.ports import Commit, Journal, Store, World
 from netwright.resolve.facts import Facts
 from netwright.resolve.resolver import Resolved, resolve
-from netwright.resolve.taken import publishes, taken
+from netwright.resolve.taken import publishes, taken, taken_by_driver
 from netwright.resolve.transition import inherit, loans_held, retires, transition
 from netwright.spec.document import Document
 from netwright.spec.load import parse
@@ -126,7 +126,7 @@ def draw(
     if not lenient and document is not None:
         if stack in store.reserved:
             raise Refused(f"The stack {stack} is Netwright's own: Docker's networks of the driver netwright.", hint="choose another name")
-        if problems := (*resolved.problems, *_taken(document, commits)):
+        if problems := (*resolved.problems, *_taken(document, commits, store)):
             raise SpecError(document.source, problems)
         if resolved.refused:
             raise Refused("\n".join(resolved.refused))
@@ -212,12 +212,12 @@ def _subnets(others: Mapping[str, Desired]) -> dict[str, str]:
     }
 
 
-def _taken(document: Document, commits: Mapping[str, Commit]) -> list[Problem]:
-    """Its published ports that another stack publishes."""
+def _taken(document: Document, commits: Mapping[str, Commit], store: Store) -> list[Problem]:
+    """Its published ports that another stack, or Docker's driver netwright, publishes."""
     if not publishes(document.text):
         return []
     others = (_remembered(commit, None) for name, commit in commits.items() if name != document.spec.name and publishes(commit.spec))
-    return taken(document, [other for other in others if other is not None])
+    return [*taken(document, [other for other in others if other is not None]), *taken_by_driver(document, store.claims())]
 
 
 def _others(store: Store, stack: str, commits: Mapping[str, Commit], facts: Facts) -> dict[str, Desired]:

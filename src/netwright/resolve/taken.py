@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from netwright.dockerdriver.conflicts import Claim
 from netwright.errors import Problem
-from netwright.model.address import family
+from netwright.model.address import family, parse_ip
 from netwright.spec.document import Document, Path
-from netwright.spec.values import Listen
+from netwright.spec.values import Listen, Ports
 
 _ANY = (None, "0.0.0.0", "::")  # noqa: S104 - read, not bound
 
@@ -31,6 +32,20 @@ def taken(document: Document, others: Iterable[Document]) -> list[Problem]:
                         "choose another port, or take it out there",
                     )
                 )
+    return problems
+
+
+def taken_by_driver(document: Document, claims: Iterable[Claim]) -> list[Problem]:
+    """The same, of ports that Docker's driver netwright publishes. A file that speaks of containers is compared with what Docker has of them."""
+    if document.spec.containers:
+        return []
+    problems = []
+    for claim in claims:
+        theirs = Listen(Ports(claim.first, claim.last), claim.protocol, address=parse_ip(claim.address) if claim.address else None)
+        for path, place, listen in _listens(document):
+            if place == "host" and _meet(listen, theirs):
+                words = f"port {theirs} of the host is published already, by Docker's driver netwright"
+                problems.append(document.problem(path, words, "choose another port; netwright docker-plugin --list shows whose it is"))
     return problems
 
 

@@ -21,6 +21,7 @@ from typing import Any, TypeVar
 
 from netwright.backends.store import codec, deeds, schema
 from netwright.backends.store.lock import alone, hold, holder
+from netwright.dockerdriver.conflicts import Claim
 from netwright.errors import BackendError, Refused
 from netwright.model.deed import Deed
 from netwright.model.loan import Loan
@@ -39,8 +40,9 @@ class SqliteStore:
     newer version's), each with a hint.
     """
 
-    def __init__(self, folder: str, *, reserved: frozenset[str] = frozenset()) -> None:
+    def __init__(self, folder: str, *, reserved: frozenset[str] = frozenset(), claims: Callable[[], Sequence[Claim]] = tuple) -> None:
         self.reserved = reserved
+        self.claims = claims
         self._folder = Path(folder).absolute()
         self._file = self._folder / "state.db"
         self._connection: sqlite3.Connection | None = None

@@ -20,6 +20,7 @@ from netwright.frontends.docker_plugin.driver import Driver
 from netwright.frontends.docker_plugin.fabric import Fabric
 from netwright.frontends.docker_plugin.server import PluginServer
 from netwright.frontends.docker_plugin.stacks import Stacks
+from netwright.frontends.docker_plugin.watch import Watch
 from netwright.model.docker import DockerState
 from netwright.wiring import driver_folder, open_docker, open_driver_store, open_store, open_world
 
@@ -28,9 +29,6 @@ SOCKET = "/run/docker/plugins/netwright.sock"
 
 SPEC = "/etc/docker/plugins/netwright.spec"
 """Where Docker looks for the address of a driver whose socket is elsewhere."""
-
-CHECK_SECONDS = 5.0
-"""Between two looks whether the host is still as it was made."""
 
 FIRST_LOOK_SECONDS = 2.0
 LAST_LOOK_SECONDS = 300.0
@@ -116,10 +114,14 @@ async def _serve(socket_path: str, spec_path: str | None, told: Told) -> None:
 
 async def _repair(server: PluginServer, driver: Driver, told: Told) -> None:
     trouble = ""
-    while True:
-        await asyncio.sleep(CHECK_SECONDS)
-        if driver.records.networks:
-            trouble = await _telling(server.work(driver.restore), trouble, told)
+    watch = Watch(lambda: driver.records)
+    try:
+        while True:
+            await watch.until_due()
+            if driver.records.networks:
+                trouble = await _telling(server.work(driver.restore), trouble, told)
+    finally:
+        await watch.close()
 
 
 async def _look(server: PluginServer, driver: Driver, told: Told) -> None:
