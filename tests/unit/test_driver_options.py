@@ -79,7 +79,10 @@ def test_what_dockers_bridge_driver_calls_otherwise_is_understood_too() -> None:
     ("given", "sentence"),
     [
         ({"netwright.form": "x"}, "the driver netwright has no option netwright.form"),
-        ({"com.docker.network.bridge.enable_icc": "false"}, "the driver netwright has no option com.docker.network.bridge.enable_icc"),
+        (
+            {"com.docker.network.bridge.trusted_host_interfaces": "eth0"},
+            "the driver netwright has no option com.docker.network.bridge.trusted_host_interfaces",
+        ),
         ({"netwright.mtu": "67"}, "the option netwright.mtu: '67' is not a number from 68 to 65535"),
         ({"netwright.isolated": "maybe"}, "the option netwright.isolated: 'maybe' is neither true nor false"),
         ({"netwright.source": "hide"}, "the option netwright.source: 'hide' is none of preserve, masquerade"),
