@@ -7,12 +7,12 @@ from pathlib import Path
 
 from netwright.backends.libnftables import run_nft
 from netwright.backends.xtables import Variant, save, variants
-from netwright.firewall import docker_nft
+from netwright.firewall import docker_direct, docker_nft
 from netwright.firewall.foreign import FILTER, FORWARD
 from netwright.firewall.listing import (
     BaseChain,
     Forward,
-    forward_chains,
+    base_chains,
     leads_elsewhere,
     nft_forward,
     obstacle,
@@ -20,8 +20,9 @@ from netwright.firewall.listing import (
     rules_of,
     ruleset_of,
     saved_forward,
+    saved_rules,
 )
-from netwright.model.firewall import DockerBridge, ForwardFilter, Obstacle, Ruleset
+from netwright.model.firewall import DirectDrop, DockerBridge, ForwardFilter, Obstacle, Ruleset
 
 _NFT_FAMILIES = {4: "ip", 6: "ip6"}
 _BRIDGE_SWITCHES = {4: "/proc/sys/net/bridge/bridge-nf-call-iptables", 6: "/proc/sys/net/bridge/bridge-nf-call-ip6tables"}
@@ -35,7 +36,8 @@ def observe_forward() -> ForwardFilter:
     A program is started only where the kernel's older tables (iptables-legacy) are in use: nft shows the rest.
     Raises FirewallError, KernelError, Missing.
     """
-    chains = forward_chains(run_nft("list chains"))
+    listing = run_nft("list chains")
+    chains = base_chains(listing)
     obstacles = [found for base in chains if not _of_iptables(base) and (found := _look_at(base)) is not None]
     drops, docker_user = set(), set()
     guarded = [bridge for base in chains if _of_docker(base) for bridge in _docker_bridges(base)]
@@ -58,12 +60,13 @@ def observe_forward() -> ForwardFilter:
         iptables={family: table for family in (4, 6) if (table := _led_away(family, chains)) is not None},
         obstacles=tuple(obstacles),
         docker_bridges=tuple(guarded),
+        direct_drops=tuple(_direct_drops(base_chains(listing, at="prerouting"))),
     )
 
 
 def variant_of(family: int) -> Variant | None:
     """The kind of iptables in which our rules belong: Docker's, else the one that drops; None: there is none."""
-    chains = forward_chains(run_nft("list chains")) if Variant.NFT in variants(family) else []
+    chains = base_chains(run_nft("list chains")) if Variant.NFT in variants(family) else []
     return choose(_forwards(family, chains))
 
 
@@ -103,6 +106,17 @@ def _of_docker(base: BaseChain) -> bool:
 def _docker_bridges(base: BaseChain) -> Iterator[DockerBridge]:
     (of_family,) = (number for number, word in _NFT_FAMILIES.items() if word == base.family)
     return docker_nft.docker_bridges(of_family, rules_by_chain(run_nft(f"list table {base.family} {base.table}")))
+
+
+def _direct_drops(chains: list[BaseChain]) -> Iterator[DirectDrop]:
+    for base in chains:
+        if base.family in _NFT_FAMILIES.values() and (base.table, base.chain) in (docker_direct.SAVED_CHAIN, docker_direct.NFT_CHAIN):
+            rules = rules_by_chain(run_nft(f"list chain {base.family} {base.table} {base.chain}"))[base.chain]
+            yield from docker_direct.direct_drops(f"{base.family} {base.table}", base.chain, rules)
+    table, chain = docker_direct.SAVED_CHAIN
+    for family in _NFT_FAMILIES:
+        if Variant.LEGACY in variants(family, table):
+            yield from docker_direct.direct_drops(table, chain, saved_rules(save(family, Variant.LEGACY, table), chain))
 
 
 def _look_at(base: BaseChain) -> Obstacle | None:

@@ -44,8 +44,8 @@ class Forward:
     """Before DOCKER-USER is reached."""
 
 
-def forward_chains(listing: str) -> list[BaseChain]:
-    """The base chains at the forward hook, from `nft list chains`."""
+def base_chains(listing: str, at: str = "forward") -> list[BaseChain]:
+    """The base chains at a hook, from `nft list chains`."""
     found = []
     family = table = chain = ""
     for line in listing.splitlines():
@@ -54,7 +54,7 @@ def forward_chains(listing: str) -> list[BaseChain]:
                 family, _, table = block["name"].partition(" ")
             else:
                 chain = block["name"]
-        elif (hook := _HOOK.search(line)) and hook["hook"] == "forward":
+        elif (hook := _HOOK.search(line)) and hook["hook"] == at:
             found.append(BaseChain(family=family, table=table, chain=chain, policy=hook["policy"]))
     return found
 
@@ -131,9 +131,13 @@ def saved_forward(saved: str) -> Forward | None:
     policy = _SAVED_POLICY.search(saved)
     if policy is None:
         return None
-    head = f"-A {FORWARD} "
-    rules = [_SAVED_COMMENT.sub("", f" {line.removeprefix(head)}").strip() for line in saved.splitlines() if line.startswith(head)]
-    return _forward(policy["policy"] == "DROP", rules, f"-j {DOCKER_USER}", _SAVED_STOP)
+    return _forward(policy["policy"] == "DROP", saved_rules(saved, FORWARD), f"-j {DOCKER_USER}", _SAVED_STOP)
+
+
+def saved_rules(saved: str, chain: str) -> list[str]:
+    """The rules of a chain from iptables-save, without comments."""
+    head = f"-A {chain} "
+    return [_SAVED_COMMENT.sub("", f" {line.removeprefix(head)}").strip() for line in saved.splitlines() if line.startswith(head)]
 
 
 def _forward(drops: bool, rules: list[str], jump: str, stop: re.Pattern[str]) -> Forward:

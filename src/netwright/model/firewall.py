@@ -124,6 +124,16 @@ class DockerBridge:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DirectDrop:
+    """A rule of Docker's that drops what is sent to a container's own address, from anywhere but its network and the host."""
+
+    address: str
+    table: str
+    chain: str
+    rule: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ForwardFilter:
     """The host's FORWARD as others have set it: observed, never desired.
 
@@ -139,3 +149,4 @@ class ForwardFilter:
     obstacles: tuple[Obstacle, ...] = ()
     docker_bridges: tuple[DockerBridge, ...] = ()
     """Those that Docker guards by nftables, where it has no DOCKER-USER."""
+    direct_drops: tuple[DirectDrop, ...] = ()

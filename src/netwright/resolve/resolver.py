@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from netwright.errors import InvalidValue, Problem
 from netwright.firewall.compiler import compile_table
+from netwright.firewall.docker_direct import unreachable
 from netwright.firewall.docker_nft import accepted_mark
 from netwright.firewall.foreign import foreign_rules, obstacles
 from netwright.firewall.intents import BridgeNetwork, Intents, Protection
@@ -124,7 +125,10 @@ def resolve(document: Document, facts: Facts) -> Resolved:
         ),
         choices=(*chosen.choices, *sizes.choices, *range_choices(document, networks, facts)),
     )
-    refused = tuple(obstacles(document.spec.name, forward, intents.get(HOST, Intents())))
+    refused = (
+        *obstacles(document.spec.name, forward, intents.get(HOST, Intents())),
+        *unreachable(document.spec.name, forward.direct_drops, published.publishes),
+    )
     return Resolved(desired=desired, leases={**leases, **chosen.leases, **sizes.leases}, problems=tuple(problems), refused=refused)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from netwright.errors import Problem
@@ -86,23 +87,21 @@ class Targets:
         return [reached for reached in found if reached.via or reached.netns == HOST] or found
 
     def through(self, netns: NetnsRef, address: str) -> str | None:
-        """The interface of `netns` on whose subnet an address is: by the file, and as it is on the host now; None: none that is known."""
-        ip = ipaddress.ip_address(address)
-        own: list[tuple[str, str]] = [
+        """The interface of `netns` on whose subnet an address is: by the file, else as it is now; None: none that is known."""
+        by_file: list[tuple[str, str]] = [
             (cidr, endpoint.interface) for endpoint in self._by_netns.get(netns, ()) for cidr in endpoint.addresses
         ]
         if netns == HOST:
-            own += [(known.cidr, known.dev) for known in self._facts.host.addresses]
-            own += [
+            by_file += [
                 (f"{subnet.gateway}/{subnet.length}", network.bridge)
                 for network in self._networks.values()
                 if network.ours and network.bridge is not None
                 for subnet in network.subnets
                 if subnet.gateway is not None
             ]
-        subnets = [(ipaddress.ip_interface(cidr).network, dev) for cidr, dev in own]
-        near = [(subnet.prefixlen, dev) for subnet, dev in subnets if subnet.version == ip.version and ip in subnet]
-        return max(near)[1] if near else None
+        there = self._facts.observed.namespaces.get(netns)
+        now = [(known.cidr, known.dev) for known in there.addresses] if there is not None else []
+        return _nearest(by_file, address) or _nearest(now, address)
 
     def connected(self, netns: NetnsRef, version: int, preferred: str) -> list[tuple[str, str]]:
         """The subnets that a target is on itself, and through which interface: by the file, and a container's as they are.
@@ -231,3 +230,11 @@ class Targets:
                     if subnet.gateway is not None and address in subnet.pool:
                         return f"{subnet.gateway}/{subnet.length}"
         return None
+
+
+def _nearest(own: Iterable[tuple[str, str]], address: str) -> str | None:
+    """Of several interfaces the one with the longest prefix that an address is in."""
+    ip = ipaddress.ip_address(address)
+    subnets = [(ipaddress.ip_interface(cidr).network, dev) for cidr, dev in own]
+    near = [(subnet.prefixlen, dev) for subnet, dev in subnets if subnet.version == ip.version and ip in subnet]
+    return max(near)[1] if near else None
