@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from netwright.errors import Refused
+from netwright.kinds.bridge import Bridge
 from netwright.model.docker import Attachment, Container, DockerNetwork, DockerState, DockerSubnet, PortBinding
-from netwright.model.firewall import Table
+from netwright.model.firewall import ForwardFilter, Table
 from netwright.model.netns import HOST, named
 from netwright.model.state import State
 from netwright.resolve.internet import internet, without
@@ -111,6 +112,29 @@ def test_containers_whose_packets_do_not_pass_the_host_are_told() -> None:
         "no policy holds for the container shop-db-1 on the network lan: by macvlan its packets do not pass the host",
         "no policy holds for containers.db.interfaces.eth7: what comes and goes there does not pass the host",
     )
+
+
+def test_bridges_of_others_whose_frames_will_pass_a_forward_that_drops_are_told() -> None:
+    bridges = [
+        Bridge(name=name, alias="", up=True, mtu=1500, mac=f"02:00:00:00:07:0{n}", master="")
+        for n, name in enumerate(("docker0", "virbr0"))
+    ]
+    engine = DockerState(networks={"bridge": BRIDGE})
+
+    def told(written: str, forward: ForwardFilter) -> tuple[str, ...]:
+        observed = state(host(link("eth0"), *bridges, sysctls=BRIDGED), docker=engine, forward=forward)
+        return resolved(policies(written), observed).desired.warnings
+
+    drops = ForwardFilter(drops=frozenset({4}), docker_user=frozenset({4, 6}))
+    assert told("name: a, to: db", drops) == (
+        (
+            "policies within a bridge need br_netfilter, which is off: when it is on, what is within virbr0 passes iptables' FORWARD as well,"
+            " which drops what it does not know"
+        ),
+    )
+    assert told("name: a, to: db", replace(drops, bridge_calls_iptables=frozenset({4, 6}))) == ()
+    assert told("name: a, to: db", ForwardFilter()) == ()
+    assert told("name: a, from: lan, to: internet, ports: 25", drops) == ()
 
 
 def test_a_namespace_on_a_network_that_is_no_bridge_keeps_its_policies_itself() -> None:

@@ -35,12 +35,12 @@ def protects(spec: Spec) -> bool:
 
 
 def forwards(spec: Spec) -> bool:
-    """Whether the host itself forwards anything for this spec, or may have to (then other people's filters matter)."""
+    """Whether the host itself forwards anything for this spec, may have to, or shows frames to others' filters (then these matter)."""
     networks = any((n is None or (n.managed_by == "netwright" and n.driver == "bridge")) for n in spec.networks.values())
     host = spec.host is not None and bool(spec.host.publish or spec.host.forward or spec.host.masquerade)
     publishes = host or any(c is not None and c.publish for c in spec.containers.values())
     elsewhere = any(p.to.address is not None for n in spec.namespaces.values() if n is not None for p in n.publish)
-    return networks or publishes or elsewhere
+    return networks or publishes or elsewhere or bool(spec.policies)
 
 
 def look_first(

@@ -91,6 +91,21 @@ class Policies:
                 if self.identities.passes_by(its):
                     yield f"no policy holds for containers.{name}.interfaces.{interface}: what comes and goes there does not pass the host"
 
+        yield from self._bystanders()
+
+    def _bystanders(self) -> Iterator[str]:
+        """Bridges of others whose frames a FORWARD that drops has not seen so far, and will when br_netfilter is on."""
+        forward = self.facts.observed.forward
+        if forward is None or not self.within_bridges() or not forward.drops - forward.bridge_calls_iptables:
+            return
+        own = {*self.identities.bridges(), *(network.bridge for network in self.facts.docker.networks.values())}
+        others = sorted(name for name, link in self.facts.host.links.items() if link.kind == "bridge" and name not in own)
+        if others:
+            yield (
+                f"policies within a bridge need br_netfilter, which is off: when it is on, what is within {', '.join(others)} passes iptables'"
+                " FORWARD as well, which drops what it does not know"
+            )
+
     def _is_member(self, peer: Peer) -> bool:
         return peer.name != HOST_NAME and not is_outside(peer, self._subnets)
 
