@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from netwright.errors import Problem
@@ -12,7 +12,7 @@ from netwright.model.docker import DockerNetwork
 from netwright.model.names import bridge_name
 from netwright.resolve.decision import decision_key
 from netwright.resolve.facts import Facts
-from netwright.resolve.occupied import Occupied, Prefix, occupied
+from netwright.resolve.occupied import Occupancy, Occupied, Prefix, occupied
 from netwright.resolve.uplink import uplink
 from netwright.spec.document import Document
 from netwright.spec.fields import AUTO
@@ -38,7 +38,7 @@ def choose_subnets(document: Document, facts: Facts) -> Chosen:
     open_ = {key: wishes for key, spec in document.spec.networks.items() if (wishes := _wishes(spec or NetworkSpec(), facts, key))}
     if not open_:
         return made
-    taken = list(_taken(document, facts))
+    taken = _taken(document, facts)
     found: dict[str, list[str]] = {}
     for key, wishes in open_.items():
         spec = document.spec.networks[key] or NetworkSpec()
@@ -47,7 +47,7 @@ def choose_subnets(document: Document, facts: Facts) -> Chosen:
             prefix = _one(made, key, spec, wish, facts, taken) if wish in AUTO else wish
             if prefix is not None:
                 prefixes.append(prefix)
-                taken.append(Occupied(prefix=ipaddress.ip_network(prefix), whose=f"which is the network {key}'s"))
+                taken.add(Occupied(prefix=ipaddress.ip_network(prefix), whose=f"which is the network {key}'s"))
         found[key] = prefixes
     made.document = _with(document, found)
     return made
@@ -75,23 +75,28 @@ def _wishes(spec: NetworkSpec, facts: Facts, key: str) -> list[str]:
     return ["auto4"] if docker and (unmade or decision_key(key, "auto4") in facts.leases) else []
 
 
-def _one(made: Chosen, key: str, spec: NetworkSpec, wish: str, facts: Facts, taken: Iterable[Occupied]) -> str | None:
+def _one(made: Chosen, key: str, spec: NetworkSpec, wish: str, facts: Facts, taken: Occupancy) -> str | None:
     document = made.document
     lease = decision_key(key, wish)
     standing = _standing(document, key, spec, AUTO[wish], facts)
     kept = standing or facts.leases.get(lease)
-    if kept is not None and (standing is not None or _in_the_way(ipaddress.ip_network(kept), taken) is None):
+    if kept is not None and (standing is not None or not taken.overlapping(ipaddress.ip_network(kept))):
         made.leases[lease] = kept
         return kept
     # A host of its own: two with the same file have different ones.
     way_out = uplink(facts.host, 4) or uplink(facts.host, 6)
     mac = facts.host.links[way_out.dev].mac if way_out is not None else None
     passed: list[tuple[Prefix, Occupied]] = []
+    more = 0
     for candidate in subnets(AUTO[wish], f"{mac}/{document.spec.name}/{key}"):
-        obstacle = _in_the_way(candidate, taken)
+        if passed and candidate.overlaps(passed[-1][1].prefix):
+            # The same again: a route to 10.0.0.0/8 is in the way of 65,536.
+            more += 1
+            continue
+        obstacle = next(iter(taken.overlapping(candidate)), None)
         if obstacle is None:
             made.leases[lease] = str(candidate)
-            made.choices.append(f"networks.{key}.subnets: {candidate}{_passed(passed)}")
+            made.choices.append(f"networks.{key}.subnets: {candidate}{_passed(passed, more)}")
             return str(candidate)
         passed.append((candidate, obstacle))
     made.problems.append(
@@ -100,12 +105,13 @@ def _one(made: Chosen, key: str, spec: NetworkSpec, wish: str, facts: Facts, tak
     return None
 
 
-def _passed(passed: list[tuple[Prefix, Occupied]]) -> str:
+def _passed(passed: list[tuple[Prefix, Occupied]], more: int) -> str:
+    """The clause that names them; `more`: so many beside them."""
     if not passed:
         return ""
     told = [f"{candidate} overlaps {one.prefix}, {one.whose}" for candidate, one in passed[:MOST_TOLD]]
-    more = [f"{len(passed) - MOST_TOLD} more are taken"] if len(passed) > MOST_TOLD else []
-    *first, last = [*told, *more]
+    rest = more + max(0, len(passed) - MOST_TOLD)
+    *first, last = [*told, *([f"{rest:,} more {'are' if rest > 1 else 'is'} taken"] if rest else [])]
     return ", because " + ", and ".join([", ".join(first), last] if first else [last])
 
 
@@ -128,16 +134,19 @@ def _standing(document: Document, key: str, spec: NetworkSpec, version: int, fac
     return lease if lease in fitting else next(iter(fitting), None)
 
 
-def _in_the_way(prefix: Prefix, taken: Iterable[Occupied]) -> Occupied | None:
-    return next((one for one in taken if one.overlaps(prefix)), None)
-
-
-def _taken(document: Document, facts: Facts) -> Iterator[Occupied]:
+def _taken(document: Document, facts: Facts) -> Occupancy:
     """All that a new subnet must not overlap: what the host has and leads to, what other stacks have, what the file itself speaks of."""
     spec = document.spec
     bridges = {(network.bridge if network else None) or bridge_name(spec.name, key) for key, network in spec.networks.items()}
     names = {(network.name if network else None) or key for key, network in spec.networks.items()}
-    yield from occupied(facts, spec.name, bridges=bridges, docker_names=names)
+    taken = occupied(facts, spec.name, bridges=bridges, docker_names=names)
+    for one in _spoken_of(document, facts):
+        taken.add(one)
+    return taken
+
+
+def _spoken_of(document: Document, facts: Facts) -> Iterator[Occupied]:
+    spec = document.spec
     for prefix, stack in sorted(facts.elsewhere_subnets.items()):
         yield Occupied(prefix=ipaddress.ip_network(prefix), whose=f"which is the stack {stack}'s")
     for loan in facts.nic_loans:

@@ -29,9 +29,7 @@ def overlaps(document: Document, networks: dict[str, Network], facts: Facts) -> 
         for index, prefix in enumerate(network.spec.subnets):
             subnet = ipaddress.ip_network(prefix)
             path = ("networks", key, "subnets", index)
-            for other in others:
-                if not other.overlaps(subnet):
-                    continue
+            for other in others.overlapping(subnet):
                 if _stands(network, subnet, document.spec.name, facts):
                     warnings.append(f"{path_text(path)}: {prefix} overlaps {other.prefix}, {other.whose}; {_outcome(subnet, other)}")
                 else:

@@ -18,6 +18,7 @@ from netwright.resolve.network import Network
 from netwright.resolve.nic import resolve_nic
 from netwright.resolve.uplink import Uplink, uplink
 from netwright.spec.document import Document, path_text
+from netwright.spec.schema import InterfaceSpec
 
 USUAL = 1500
 """Ethernet's, and what the kernel and Docker give unasked."""
@@ -37,6 +38,15 @@ class Sizes:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class _Member:
+    """An interface on a network."""
+
+    holder: Holder
+    name: str
+    spec: InterfaceSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Way:
     link: Uplink
     whose: str
@@ -46,13 +56,20 @@ class _Way:
 def resolve_mtus(document: Document, holding: Sequence[Holder], networks: Mapping[str, Network], facts: Facts) -> Sizes:
     """Of every network, with what is to be said of it."""
     sizes = Sizes()
+    uplinks = {version: uplink(facts.host, version) for version in (4, 6)}
+    on_it: dict[str, list[_Member]] = {}
+    for holder in holding:
+        for name, spec in holder.interfaces.items():
+            if spec.network is not None:
+                on_it.setdefault(spec.network, []).append(_Member(holder=holder, name=name, spec=spec))
     for key, network in networks.items():
-        ways = list(_ways_out(document, network, holding, facts))
+        members = on_it.get(key, [])
+        ways = list(_ways_out(document, network, members, uplinks, facts))
         narrowest = min(ways, key=lambda way: way.link.mtu, default=None)
         _decide(document, network, narrowest, facts, sizes)
         if narrowest is not None and (size := sizes.mtus.get(key, USUAL)) > _fitting(network, narrowest):
             sizes.warnings.append(_misfit(network, size, narrowest, standing=_standing(document, network, facts)))
-        sizes.warnings += _too_large_interfaces(network, holding, sizes.mtus.get(key))
+        sizes.warnings += _too_large_interfaces(network, members, sizes.mtus.get(key))
     return sizes
 
 
@@ -78,18 +95,19 @@ def _decide(document: Document, network: Network, narrowest: _Way | None, facts:
             sizes.choices.append(f"networks.{key}.mtu: {size}, as much as {narrowest.link.dev} takes, through which {narrowest.whose}")
 
 
-def _ways_out(document: Document, network: Network, holding: Sequence[Holder], facts: Facts) -> Iterator[_Way]:
+def _ways_out(
+    document: Document, network: Network, members: Sequence[_Member], uplinks: Mapping[int, Uplink | None], facts: Facts
+) -> Iterator[_Way]:
     """The host's default route for each family that it leads on, and NICs of namespaces that lead on."""
     if network.wire is not None or network.spec.driver != "bridge" or (network.spec.external and network.docker_name is None):
         return
     if not network.spec.internal:
         for version in sorted({family(subnet.prefix) for subnet in network.subnets if subnet.gateway is not None}):
-            found = uplink(facts.host, version)
+            found = uplinks[version]
             if found is not None and found.dev != network.bridge:
                 yield _Way(link=found, whose="the host's default route leads")
-    for holder in holding:
-        if not _leads_on(holder) or all(spec.network != network.key for spec in holder.interfaces.values()):
-            continue
+    leading_on = {member.holder.netns: member.holder for member in members if _leads_on(member.holder)}
+    for holder in leading_on.values():
         for name, spec in holder.interfaces.items():
             if spec.nic is not None and (mtu := _of_nic(document, holder, name, facts)) is not None:
                 yield _Way(link=Uplink(dev=name, mtu=mtu), whose=f"{holder.name} leads on")
@@ -135,16 +153,11 @@ def _misfit(network: Network, size: int, way: _Way, *, standing: bool) -> str:
     )
 
 
-def _too_large_interfaces(network: Network, holding: Sequence[Holder], mtu: int | None) -> Iterator[str]:
+def _too_large_interfaces(network: Network, members: Sequence[_Member], mtu: int | None) -> Iterator[str]:
     """A bridge drops what is too large for the port it goes to, and tells nobody."""
     if network.wire is not None:
         return
-    there = [
-        (holder, name, spec.mtu)
-        for holder in holding
-        for name, spec in holder.interfaces.items()
-        if spec.network == network.key and not spec.external
-    ]
+    there = [(one.holder, one.name, one.spec.mtu) for one in members if not one.spec.external]
     size = mtu
     if size is None:
         sizes = [own or USUAL for _, _, own in there]

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Collection, Iterator
+from bisect import bisect_left, insort
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
+from netwright.model.address import family
 from netwright.model.route import MAIN_TABLE, PROTOCOL, Route
 from netwright.resolve.facts import Facts
 
@@ -23,11 +25,37 @@ class Occupied:
     prefix: Prefix
     whose: str
 
-    def overlaps(self, other: Prefix) -> bool:
-        return self.prefix.version == other.version and self.prefix.overlaps(other)
+
+class Occupancy:
+    """What is in use, to be asked for what overlaps a prefix: prefixes nest or are apart, so that not all of them are looked at."""
+
+    def __init__(self, entries: Iterable[Occupied] = ()) -> None:
+        self._entries: list[Occupied] = []
+        self._by_prefix: dict[Prefix, list[int]] = {}
+        self._lengths: set[int] = set()
+        self._starts: dict[int, list[tuple[int, int]]] = {4: [], 6: []}
+        for entry in entries:
+            self.add(entry)
+
+    def add(self, entry: Occupied) -> None:
+        number = len(self._entries)
+        self._entries.append(entry)
+        self._by_prefix.setdefault(entry.prefix, []).append(number)
+        self._lengths.add(entry.prefix.prefixlen)
+        insort(self._starts[entry.prefix.version], (int(entry.prefix.network_address), number))
+
+    def overlapping(self, prefix: Prefix) -> list[Occupied]:
+        """In the order in which they were added."""
+        around = (prefix.supernet(new_prefix=length) for length in self._lengths if length < prefix.prefixlen)
+        found = {number for wider in around for number in self._by_prefix.get(wider, ())}
+        starts = self._starts[prefix.version]
+        low = bisect_left(starts, (int(prefix.network_address), -1))
+        high = bisect_left(starts, (int(prefix.broadcast_address) + 1, -1))
+        found.update(number for _, number in starts[low:high])
+        return [self._entries[number] for number in sorted(found)]
 
 
-def occupied(facts: Facts, stack: str, *, bridges: Collection[str], docker_names: Collection[str]) -> list[Occupied]:
+def occupied(facts: Facts, stack: str, *, bridges: Collection[str], docker_names: Collection[str]) -> Occupancy:
     """What others than the stack have: Docker's networks, then routes. `bridges`, `docker_names`: the stack's own, made or not."""
     in_docker = [
         Occupied(prefix=ipaddress.ip_network(config.subnet), whose=f"which is Docker's network {name}")
@@ -37,21 +65,20 @@ def occupied(facts: Facts, stack: str, *, bridges: Collection[str], docker_names
     ]
     known = {one.prefix for one in in_docker}
     # A route with several next hops is seen as several.
-    return [*in_docker, *dict.fromkeys(one for one in _routed(facts, stack, bridges) if one.prefix not in known)]
+    return Occupancy([*in_docker, *dict.fromkeys(one for one in _routed(facts, stack, bridges) if one.prefix not in known)])
 
 
 def is_default(route: Route) -> bool:
     """Whether it leads anywhere, or is a part of what does together."""
-    to = ipaddress.ip_network(route.to)
-    return to.prefixlen <= DEFAULT_LENGTHS[to.version]
+    return int(route.to.rpartition("/")[2]) <= DEFAULT_LENGTHS[family(route.to)]
 
 
 def _routed(facts: Facts, stack: str, bridges: Collection[str]) -> Iterator[Occupied]:
     """Of every table: a rule that looks into one may be there already, or come."""
-    for route in sorted(facts.host.routes, key=lambda r: (r.to, r.dev or "", r.table)):
-        if route.kind != "unicast" or route.dev is None or route.dev in bridges or route.dev == "lo" or is_default(route):
-            continue
-        link = facts.host.links.get(route.dev)
+    left_out = {None, "lo", *bridges}
+    candidates = (r for r in facts.host.routes if r.dev not in left_out and r.kind == "unicast" and not is_default(r))
+    for route in sorted(candidates, key=lambda r: (r.to, r.dev or "", r.table)):
+        link = facts.host.links.get(route.dev or "")
         if (link is not None and stack in (link.owner, link.borrower)) or route.protocol == PROTOCOL:
             continue
         prefix = ipaddress.ip_network(route.to)

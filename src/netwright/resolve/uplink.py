@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from dataclasses import dataclass
 
 from netwright.model.address import family
@@ -27,12 +26,13 @@ def uplink(place: Namespace, version: int) -> Uplink | None:
     stands in one, behind a rule with a mark), so among several tables it is the one with the smallest MTU.
     """
     best: dict[int, tuple[tuple[int, int], Uplink]] = {}
-    for route in sorted(place.routes, key=lambda r: (r.to, r.dev or "")):
+    candidates = (route for route in place.routes if is_default(route) and family(route.to) == version)
+    for route in sorted(candidates, key=lambda r: (r.to, r.dev or "")):
         link = place.links.get(route.dev or "")
-        if family(route.to) != version or not _leads_out(route, link) or link is None or link.mtu is None:
+        if not _leads_out(route, link) or link is None or link.mtu is None:
             continue
         found = Uplink(dev=link.name, mtu=min(link.mtu, route.mtu or link.mtu))
-        rank = (-ipaddress.ip_network(route.to).prefixlen, route.metric or 0)
+        rank = (-int(route.to.rpartition("/")[2]), route.metric or 0)
         there = best.get(route.table)
         if there is None or rank < there[0] or (rank == there[0] and found.mtu < there[1].mtu):
             best[route.table] = rank, found
@@ -40,6 +40,6 @@ def uplink(place: Namespace, version: int) -> Uplink | None:
 
 
 def _leads_out(route: Route, link: Link | None) -> bool:
-    if route.kind != "unicast" or route.protocol == PROTOCOL or not is_default(route):
+    if route.kind != "unicast" or route.protocol == PROTOCOL:
         return False
     return link is not None and link.name != "lo" and link.up is not False and link.owner is None
