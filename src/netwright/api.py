@@ -121,6 +121,7 @@ def publish(
     stack: str | None = None,
     replace: bool = False,
     wait: bool = True,
+    allow_lockout: bool = False,
     state_folder: str | None = None,
 ) -> Revision:
     """Publish a port of the host (`8080:80`, as `netwright publish` takes it) to a running container or to a stack's namespace.
@@ -129,16 +130,22 @@ def publish(
     """
     change = Publish(target=target, port=parse_port(port, from_=from_, source=source), stack=stack, replace=replace)
     with open_engine(state_folder=state_folder) as engine:
-        return engine.revise(change, wait=wait)
+        return engine.revise(change, wait=wait, allow_lockout=allow_lockout)
 
 
 def unpublish(
-    target: str, listen: str | None = None, *, stack: str | None = None, wait: bool = True, state_folder: str | None = None
+    target: str,
+    listen: str | None = None,
+    *,
+    stack: str | None = None,
+    wait: bool = True,
+    allow_lockout: bool = False,
+    state_folder: str | None = None,
 ) -> Revision:
     """Take a published port (`8080`, `8080/udp`, `10.0.0.1:8080`) back, and cut what is open through it; None: all of the target's."""
     change = Unpublish(target=target, listen=None if listen is None else parse_listened(listen), stack=stack)
     with open_engine(state_folder=state_folder) as engine:
-        return engine.revise(change, wait=wait)
+        return engine.revise(change, wait=wait, allow_lockout=allow_lockout)
 
 
 def warnings_of(revision: Revision, port: Port) -> tuple[str, ...]:

@@ -48,6 +48,16 @@ def options(**generic: str) -> dict[str, Any]:
     return {"com.docker.network.generic": {f"netwright.{key}": value for key, value in generic.items()}}
 
 
+def test_containers_that_are_to_be_kept_apart_are_by_a_policy() -> None:
+    records, _ = network(Options={"com.docker.network.generic": {"com.docker.network.bridge.enable_icc": "false"}})
+    document = parse(document_text(records), "x").spec
+    assert [(str(one.from_[0]), str(one.to[0]), one.action) for one in document.policies if one.from_ and one.to] == [
+        ("nw-0123456789ab", "nw-0123456789ab", "deny")
+    ]
+    with pytest.raises(Refused, match="containers of a network without a subnet cannot be kept apart"):
+        network(IPv4Data=[], IPv6Data=[], Options=options(neighbours="false"))
+
+
 def test_the_document_of_the_networks_is_one_that_netwright_itself_accepts() -> None:
     records, made = network()
     assert made.bridge == "nw-0123456789ab"

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from netwright.dockerdriver.conflicts import Claim
 from netwright.dockerdriver.options import NetworkOptions
 from netwright.dockerdriver.records import Endpoint, Network, PortMapping, Records, Subnet
 from netwright.dockerdriver.view import with_records
 from netwright.errors import Refused
 from netwright.model.docker import Attachment, Container, DockerNetwork, DockerState, PortBinding
-from netwright.resolve.taken import taken
+from netwright.resolve.taken import taken, taken_by_driver
 from netwright.spec.load import parse
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -82,3 +83,11 @@ def test_what_the_driver_publishes_is_seen_where_docker_does_not_tell() -> None:
             PortBinding(protocol="tcp", host_ip="10.0.0.1", host_port=8080, container_port=80),
         ),
     )
+
+
+def test_a_port_of_the_driver_is_not_a_namespaces_either() -> None:
+    claims = [Claim(stack="docker-plugin", protocol="tcp", first=8080, last=8080, address=None)]
+    text = "version: 1\nname: mine\nhost: {{publish: [{{listen: '{listen}', to: '192.0.2.7:80'}}]}}\n"
+    (found,) = taken_by_driver(parse(text.format(listen="10.0.0.1:8000-8100"), "mine.yaml"), claims)
+    assert found.message == "port 8080/tcp of the host is published already, by Docker's driver netwright"
+    assert taken_by_driver(parse(text.format(listen="8080/udp"), "mine.yaml"), claims) == []

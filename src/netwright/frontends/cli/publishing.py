@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from netwright.frontends.cli import failure, say
-from netwright.frontends.cli.arguments import FileType, json_option, no_wait_option
+from netwright.frontends.cli.arguments import FileType, json_option, lockout_option, no_wait_option
 from netwright.frontends.cli.daemon_socket import daemon_for_user
 from netwright.frontends.cli.privilege import need_root
 from netwright.frontends.cli.progress import shown
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 def _options(command: Any) -> Any:
     for option in (
         json_option,
+        lockout_option,
         click.option("--quiet", "-q", is_flag=True, help="Say nothing unless it fails."),
         no_wait_option,
         click.option("--plan", "--dry-run", "planned", is_flag=True, help="Show what would be done, and do nothing."),
@@ -55,6 +56,7 @@ def publish(
     stack: str | None,
     write: str | None,
     planned: bool,
+    allow_lockout: bool,
     no_wait: bool,
     quiet: bool,
     as_json: bool,
@@ -82,7 +84,9 @@ def publish(
     original = _original(write, stack)
     request = {"target": target, "port": port, "from": list(sources), "source": source, "replace": replace}
     if (daemon := daemon_for_user()) is not None:
-        document = daemon.ask("POST", "/v1/publish", {**request, **_rest(stack, original, planned=planned, no_wait=no_wait)})
+        document = daemon.ask(
+            "POST", "/v1/publish", {**request, **_rest(stack, original, plan=planned, wait=not no_wait, allow_lockout=allow_lockout)}
+        )
         return _tell(document, original, quiet=quiet, as_json=as_json)
     need_root("publish", "changes the host's networks")
     from netwright.api import warnings_of
@@ -92,7 +96,7 @@ def publish(
 
     change = Publish(target=target, port=asked, stack=stack, replace=replace, base=original.base if original else None)
     with failure.untouched(), shown(quiet=quiet) as progress, open_engine(progress=progress) as engine:
-        made = engine.foresee(change) if planned else engine.revise(change, wait=not no_wait)
+        made = engine.foresee(change) if planned else engine.revise(change, wait=not no_wait, allow_lockout=allow_lockout)
     return _tell(revision_document(made, warnings_of(made, asked)), original, quiet=quiet, as_json=as_json)
 
 
@@ -109,6 +113,7 @@ def unpublish(
     stack: str | None,
     write: str | None,
     planned: bool,
+    allow_lockout: bool,
     no_wait: bool,
     quiet: bool,
     as_json: bool,
@@ -134,7 +139,9 @@ def unpublish(
     original = _original(write, stack)
     if (daemon := daemon_for_user()) is not None:
         request = {"target": target, **({"port": port} if port is not None else {})}
-        document = daemon.ask("POST", "/v1/unpublish", {**request, **_rest(stack, original, planned=planned, no_wait=no_wait)})
+        document = daemon.ask(
+            "POST", "/v1/unpublish", {**request, **_rest(stack, original, plan=planned, wait=not no_wait, allow_lockout=allow_lockout)}
+        )
         return _tell(document, original, quiet=quiet, as_json=as_json)
     need_root("unpublish", "changes the host's networks")
     from netwright.report.documents import revision_document
@@ -143,7 +150,7 @@ def unpublish(
 
     change = Unpublish(target=target, listen=listen, stack=stack, base=original.base if original else None)
     with failure.untouched(), shown(quiet=quiet) as progress, open_engine(progress=progress) as engine:
-        made = engine.foresee(change) if planned else engine.revise(change, wait=not no_wait)
+        made = engine.foresee(change) if planned else engine.revise(change, wait=not no_wait, allow_lockout=allow_lockout)
     return _tell(revision_document(made, ()), original, quiet=quiet, as_json=as_json)
 
 
@@ -158,8 +165,8 @@ def _original(write: str | None, stack: str | None) -> Original | None:
     return original
 
 
-def _rest(stack: str | None, original: Original | None, *, planned: bool, no_wait: bool) -> dict[str, Any]:
-    request: dict[str, Any] = {"plan": planned, "wait": not no_wait}
+def _rest(stack: str | None, original: Original | None, **flags: bool) -> dict[str, Any]:
+    request: dict[str, Any] = {**flags}
     if stack is not None:
         request["stack"] = stack
     return {**request, "file": original.base.source, "text": original.base.text} if original else request

@@ -27,6 +27,7 @@ _REVISED: dict[str, Any] = {
     "stack": {**STACK, "description": "the stack that keeps it; absent: the one whose file names the target, else `published`"},
     "plan": {"type": "boolean", "default": False, "description": "only say what would be done"},
     "wait": _WAIT,
+    "allow_lockout": _LOCKOUT,
     "text": {"type": "string", "description": "fail unless this is the stack's file as it was committed last"},
     "file": {"type": "string", "description": "what messages call that file"},
 }

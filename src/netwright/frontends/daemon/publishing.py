@@ -17,7 +17,7 @@ from netwright.spec.load import parse
 
 Body = Mapping[str, Any]
 
-REST: dict[str, type] = {"stack": str, "plan": bool, "wait": bool, "file": str, "text": str}
+REST: dict[str, type] = {"stack": str, "plan": bool, "wait": bool, "allow_lockout": bool, "file": str, "text": str}
 PUBLISH: dict[str, type] = {"target": str, "port": str, "from": list, "source": str, "replace": bool, **REST}
 UNPUBLISH: dict[str, type] = {"target": str, "port": str, **REST}
 """The keys of the requests."""
@@ -36,7 +36,9 @@ def unpublish_request(body: Body) -> Unpublish:
 
 def revise(engine: Engine, change: Publish | Unpublish, body: Body) -> Revision:
     """Do it, or only plan it."""
-    return engine.foresee(change) if body.get("plan", False) else engine.revise(change, wait=body.get("wait", True))
+    if body.get("plan", False):
+        return engine.foresee(change)
+    return engine.revise(change, wait=body.get("wait", True), allow_lockout=body.get("allow_lockout", False))
 
 
 def answer(made: Revision, change: Publish | Unpublish) -> dict[str, Any]:
