@@ -2,7 +2,7 @@
 # ARGS="…" is handed on: make test ARGS="-k veth", make bench ARGS="--quick".
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench docs clean
+.PHONY: help demo test check bench rounds docs clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,6 +22,10 @@ check: ## format, lint, types, import contracts, generated pages
 bench: ## apply and destroy beside their peers; ARGS="--quick" for a first look
 	@scripts/setup bench
 	@scripts/bench $(ARGS)
+
+rounds: ## 10,000 times apply and destroy in one process: what it holds on the way; ARGS="--rounds 500"
+	@scripts/setup bench
+	@scripts/rounds $(ARGS)
 
 docs: ## the documentation as a site, in site/
 	@scripts/setup docs
