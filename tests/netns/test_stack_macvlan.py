@@ -206,3 +206,24 @@ def test_a_port_of_the_host_leads_to_what_stands_on_its_nic_only_with_host_acces
     with serving("b", "10.9.5.5", 8000):
         assert ask("ext", "10.9.0.1", 8080).startswith("served 8000 ")
     stacks.destroy("shim")
+
+
+def test_a_parent_that_the_file_configures_may_change_its_size(stacks: Stacks) -> None:
+    text = WIRE.replace("    mtu: 1400\n", "") + "host: {interfaces: {eth1: {nic: eth1, mtu: 1450}}}\n"
+    stacks.apply(text)
+    assert ip("link", "show", "dev", "eth1", netns="a")[0]["mtu"] == 1450
+    stacks.apply(text.replace("1450", "1300"))
+    assert ip("link", "show", "dev", "eth1", netns="a")[0]["mtu"] == 1300
+    stacks.apply(text.replace("1450", "1480"))
+    assert ip("link", "show", "dev", "eth1")[0]["mtu"] == 1480
+
+
+def test_what_stands_on_a_nic_follows_its_size_both_ways(stacks: Stacks) -> None:
+    text = WIRE.replace("    mtu: 1400\n", "")
+    stacks.apply(text)
+    run("ip", "link", "set", "eth1", "mtu", "1300")
+    assert ip("link", "show", "dev", "eth1", netns="a")[0]["mtu"] == 1300
+    assert stacks.plan(text) == []
+    run("ip", "link", "set", "eth1", "mtu", "1450")
+    assert stacks.plan(text) == ["set mtu 1450 of eth1 in a", "set mtu 1450 of up0 in b"]
+    stacks.apply(text)

@@ -50,9 +50,12 @@ def resolve_links(
         if endpoint.spec.external:
             continue
         if endpoint.network is not None and endpoint.network.wire is not None:
-            links[endpoint.netns][endpoint.interface] = _on_wire(
-                endpoint, endpoint.network, endpoint.network.wire, mark, document.spec.name, facts
-            )
+            parent = endpoint.network.wire.parent
+            # The size of what the file makes or configures itself may change in the same run: the kernel follows that downwards.
+            ours = parent in host or (document.spec.host is not None and parent in document.spec.host.interfaces)
+            size = None if ours else (facts.host.links[parent].mtu if parent in facts.host.links else None)
+            stack = document.spec.name
+            links[endpoint.netns][endpoint.interface] = _on_wire(endpoint, endpoint.network, endpoint.network.wire, mark, stack, size)
         elif endpoint.network is not None:
             _plug_in(endpoint, endpoint.network, mark, document.spec.name, links, mtus)
         elif endpoint.spec.peer is not None:
@@ -94,11 +97,10 @@ def _plug_in(endpoint: Endpoint, network: Network, mark: str, stack: str, links:
     )
 
 
-def _on_wire(endpoint: Endpoint, network: Network, wire: Wire, mark: str, stack: str, facts: Facts) -> Link:
-    """As large as its parent, where nothing is said: the kernel never makes it larger by itself."""
+def _on_wire(endpoint: Endpoint, network: Network, wire: Wire, mark: str, stack: str, size: int | None) -> Link:
+    """As large as its parent (`size`) where nothing is said: the kernel never makes it larger by itself."""
     spec = endpoint.spec
-    parent = facts.host.links.get(wire.parent)
-    mtu = spec.mtu or network.spec.mtu or (parent.mtu if parent is not None else None)
+    mtu = spec.mtu or network.spec.mtu or size
     lower = LinkKey(HOST, wire.parent)
     if wire.driver == "ipvlan":
         return Ipvlan(name=endpoint.interface, alias=mark, up=spec.up, mtu=mtu, lower=lower, mode=wire.mode, flag=wire.flag)
