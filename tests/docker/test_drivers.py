@@ -231,5 +231,19 @@ containers:
     assert network["Labels"] == {"team": "net", "io.netwright.stack": "lab"}
     assert fetch(f"/proc/{engine.pid('two')}/ns/net", "10.88.7.5", 80) == "the page"
     assert netwrights.apply(parse(text)).plan.operations == ()
+
+    engine.docker(
+        "network", "connect", "--ip", "10.88.7.9", "--alias", "guest", "mesh", engine.docker("create", "--name", "off", "bb:1", "true")
+    )
+    engine.container("theirs", "--network", "mesh", "--ip", "10.88.7.8", "--network-alias", "them")
+    other = text.replace("team: net", "team: ops")
+    with pytest.raises(Refused, match="and off, theirs are on it: with --replace they are disconnected"):
+        netwrights.apply(parse(other))
+    netwrights.apply(parse(other), replace_networks=True)
+    assert netwrights.apply(parse(other)).plan.operations == ()
+    assert engine.inspect("network", "mesh")["Labels"]["team"] == "ops"
+    assert engine.inspect("container", "theirs")["NetworkSettings"]["Networks"]["mesh"]["IPAddress"] == "10.88.7.8"
+    assert fetch(f"/proc/{engine.pid('theirs')}/ns/net", "10.88.7.5", 80) == "the page"
+    engine.docker("rm", "--force", "theirs", "off")
     netwrights.destroy("lab")
     assert engine.docker("network", "ls", "--filter", "name=mesh", "--quiet") == ""

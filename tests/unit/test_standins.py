@@ -278,3 +278,25 @@ def test_a_namespace_that_is_called_as_the_world_beyond_a_nic_is_an_error_at_its
         "lab.yaml:5:3: namespaces.outside-eth7: in a sandbox outside-eth7 is the world beyond the NIC eth7\n"
         "    hint: call this one otherwise"
     )
+
+
+def test_a_network_on_a_nic_stands_on_the_nics_stand_in_and_dockers_own_drivers_are_bridges():
+    sandboxed = stand_in(
+        parse(
+            """\
+version: 1
+name: mix
+networks:
+  mesh: {managed_by: docker, driver: overlay, attachable: true, encrypted: true, subnets: [10.88.0.0/24]}
+  lan: {managed_by: docker, driver: macvlan, parent: eth5, subnets: [10.89.0.0/24], host_access: true}
+containers:
+  web: {networks: {mesh: {}, lan: {address: 10.89.0.7}}}
+""",
+            "mix.yaml",
+        )
+    )
+    mesh, lan = sandboxed.document.spec.networks["mesh"], sandboxed.document.spec.networks["lan"]
+    assert (mesh.driver, mesh.managed_by, mesh.attachable, mesh.encrypted) == ("bridge", "netwright", False, False)
+    assert (lan.driver, lan.managed_by, lan.parent, lan.host_access) == ("macvlan", "netwright", "eth5", True)
+    assert [nic.name for nic in sandboxed.nics] == ["eth5"]
+    assert "networks.mesh: a bridge stands in for Docker's overlay" in sandboxed.notes
