@@ -82,6 +82,8 @@ AROUND, PROTECTED = ["the page", "the page", "rows"], ["the page", "refused", "r
 def test_docker_goes_around_ufw_until_the_host_is_protected_and_reloads_change_nothing_of_it(
     engine: DockerHost, outside: str, netwrights: netwright.Engine
 ) -> None:
+    if engine.programs.nftables:
+        pytest.skip("this engine's rules are in nftables: it does not go around ufw")
     publish(engine)
     with firewalls.ufw() as ufw:
         before = ufw.run("status", "verbose"), rules(engine)
@@ -107,6 +109,8 @@ def firewalld(engine: DockerHost, monkeypatch: pytest.MonkeyPatch) -> Iterator[f
     """Running, and the engine knows it from its start, by D-Bus: it has put its bridges into the zone `docker`."""
     if not firewalls.has_firewalld():
         pytest.skip(firewalls.NEEDS_FIREWALLD)
+    if engine.programs.nftables:
+        pytest.skip("this engine's rules are in nftables: firewalld does not flush them")
     with firewalls.firewalld() as running:
         monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", running.bus)
         engine.restart()
@@ -155,3 +159,19 @@ def test_where_a_ruleset_drops_what_the_file_opens_of_dockers_ports_it_is_named_
         assert seen(outside) == PROTECTED
     finally:
         engine.run("nft", "delete", "table", "inet", "wall")
+
+
+@pytest.mark.nftables_engine
+@pytest.mark.skipif(not firewalls.has_ufw(), reason=firewalls.NEEDS_UFW)
+def test_beside_ufw_what_the_file_opens_comes_in_also_where_dockers_rules_are_in_nftables(
+    engine: DockerHost, outside: str, netwrights: netwright.Engine
+) -> None:
+    publish(engine)
+    with firewalls.ufw() as ufw:
+        assert seen(outside) == ["dropped"] * 3, "ufw's FORWARD drops, and an accept of Docker's does not reach there"
+        apply(netwrights)
+        assert seen(outside) == PROTECTED
+        ufw.reload()
+        assert seen(outside) == PROTECTED
+        netwrights.destroy("guard")
+        assert seen(outside) == ["dropped"] * 3

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from netwright.firewall.foreign import foreign_rules, marked_stack, obstacles
-from netwright.firewall.intents import BridgeNetwork, Intents, Publish, Restriction
+from netwright.firewall.intents import BridgeNetwork, Intents, Opening, Publish, Restriction
 from netwright.model.firewall import ForeignChain, ForwardFilter, Obstacle
 
 LAN = BridgeNetwork(bridge="br0", subnets=("172.30.0.0/16",), masquerade=True, internal=False)
@@ -159,3 +159,18 @@ def test_only_what_passes_the_chain_is_stopped_by_it() -> None:
     assert len(obstacles("web", ForwardFilter(obstacles=(four,), bridge_calls_iptables=frozenset({4})), Intents(networks=(INTERNAL,)))) == 1
     frames = Obstacle(family="bridge", table="wall", chain="fwd", rule="policy drop")
     assert len(obstacles("web", ForwardFilter(obstacles=(frames,)), Intents(networks=(INTERNAL,), publishes=(TO_DOCKER,)))) == 1
+
+
+def test_a_port_of_dockers_that_the_file_opens_passes_a_forward_that_drops_where_docker_has_no_chain_in_it() -> None:
+    opening = Opening(protocol="tcp", ports=(8080, 8080), sources=("10.0.0.0/16",), target="172.17.0.2")
+    ours = Opening(protocol="tcp", ports=(90, 90), sources=None)
+    intents = Intents(openings=(opening, ours))
+    assert foreign_rules("web", ForwardFilter(drops=frozenset({4, 6})), intents) == {
+        ForeignChain(4, "filter", "FORWARD"): (
+            (
+                "-m conntrack --ctstate DNAT --ctproto 6 --ctreplsrc 172.17.0.2 --ctorigdstport 8080"
+                ' -m comment --comment "netwright:web publish" -j ACCEPT'
+            ),
+        )
+    }
+    assert foreign_rules("web", DOCKER_HOST, intents) == {}

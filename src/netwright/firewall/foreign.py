@@ -49,6 +49,8 @@ def foreign_rules(stack: str, forward: ForwardFilter, intents: Intents) -> Mappi
             rules.extend(_restrictions(stack, intents, of_family))
         if of_family in forward.drops:
             rules.extend(_accepts(stack, forward, intents, of_family))
+            if not has_docker_user:
+                rules.extend(_left_to_docker(stack, intents, of_family))
         if of_family in forward.drops or has_docker_user:
             # Docker 28 and later drop what they have not published themselves, whatever FORWARD does.
             rules.extend(_published(stack, publish) for publish in beyond(intents, of_family))
@@ -134,6 +136,16 @@ def _published(stack: str, publish: Publish) -> str:
     )
 
 
+def _left_to_docker(stack: str, intents: Intents, of_family: int) -> Iterator[str]:
+    """Ports that Docker translates and the file opens, where its own accepts are not in iptables: who may not use them is refused elsewhere."""
+    for opening in intents.openings:
+        if opening.target is not None and family(opening.target) == of_family:
+            yield (
+                f"-m conntrack --ctstate DNAT --ctproto {_PROTOCOL_NUMBERS[opening.protocol]} --ctreplsrc {parse_ip(opening.target)}"
+                f" --ctorigdstport {_range(opening.ports)} {_comment(stack, 'publish')} -j ACCEPT"
+            )
+
+
 def beyond(intents: Intents, of_family: int) -> Iterator[Publish]:
     """Publishes whose target is on no network of ours: on Docker's, or anywhere else."""
     ours = [ipaddress.ip_network(parse_prefix(subnet)) for network in intents.networks for subnet in network.subnets]
@@ -185,11 +197,11 @@ def obstacles(stack: str, forward: ForwardFilter, intents: Intents) -> list[str]
                 f"{_where(obstacle, stop)} drops what {stack} publishes to {target}, {_by(stop)}; accept it there, with ct status dnat accept"
                 for target, stop in stops.items()
             )
-            sentences.extend(_left_to_docker(stack, obstacle, intents))
+            sentences.extend(_opened_in_vain(stack, obstacle, intents))
     return list(dict.fromkeys([*sentences, *_docker_refuses(stack, forward, intents)]))
 
 
-def _left_to_docker(stack: str, obstacle: Obstacle, intents: Intents) -> Iterator[str]:
+def _opened_in_vain(stack: str, obstacle: Obstacle, intents: Intents) -> Iterator[str]:
     """Ports that Docker translates, and that the file opens."""
     for opening in intents.openings:
         if opening.target is None or family(opening.target) not in _FAMILIES[obstacle.family]:
