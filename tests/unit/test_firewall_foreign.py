@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from netwright.firewall.foreign import foreign_rules, marked_stack, obstacles
+from netwright.firewall.foreign import foreign_rules, marked_stack
 from netwright.firewall.intents import BridgeNetwork, Intents, Opening, Publish, Restriction
+from netwright.firewall.obstruction import obstacles
 from netwright.model.firewall import ForeignChain, ForwardFilter, Obstacle
 
 LAN = BridgeNetwork(bridge="br0", subnets=("172.30.0.0/16",), masquerade=True, internal=False)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from netwright.firewall.foreign import obstacles
 from netwright.firewall.intents import BridgeNetwork, Intents, Publish
 from netwright.firewall.listing import BaseChain, obstacle, ruleset_of
+from netwright.firewall.obstruction import obstacles
 from netwright.firewall.walk import Probe, Stop, stop_of, stops_anything
 from netwright.model.firewall import ForwardFilter, Ruleset
 

@@ -8,8 +8,9 @@ from netwright.errors import InvalidValue, Problem
 from netwright.firewall.compiler import compile_table
 from netwright.firewall.docker_direct import unreachable
 from netwright.firewall.docker_nft import accepted_mark
-from netwright.firewall.foreign import foreign_rules, obstacles
+from netwright.firewall.foreign import foreign_rules
 from netwright.firewall.intents import BridgeNetwork, Intents, Protection
+from netwright.firewall.obstruction import obstacles
 from netwright.model.address import family
 from netwright.model.firewall import ForeignChain, ForeignRules, ForwardFilter, Table
 from netwright.model.link import LinkKey
