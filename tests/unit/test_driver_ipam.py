@@ -79,6 +79,14 @@ def test_what_namespaces_have_is_not_allocated() -> None:
     assert address == "172.30.0.4/29"
 
 
+def test_what_a_file_states_for_a_container_is_given_to_nobody_unasked() -> None:
+    around = Surroundings(kept=frozenset({"172.30.0.2", "172.30.0.4"}))
+    records, first = allocate(lan(), around)
+    records, second = allocate(records, around)
+    _, stated = request_address(records, ask("172.30.0.4"), around)
+    assert (first, second, stated) == ("172.30.0.3/29", "172.30.0.5/29", "172.30.0.4/29")
+
+
 def test_a_stated_address_stays_reserved_when_its_container_stops() -> None:
     records, _ = request_address(lan(), ask("172.30.0.2"), NOTHING)
     records = release_address(records, LAN, "172.30.0.2")

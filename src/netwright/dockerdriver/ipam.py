@@ -28,6 +28,8 @@ class Surroundings:
     """Prefixes that the host has a way to (a VPN's too): not chosen for a new network."""
     taken: Mapping[str, str] = field(default_factory=dict)
     """Address → whose it is in words, of namespaces on Docker's networks."""
+    kept: frozenset[str] = frozenset()
+    """Addresses that files state for containers, whether they are there or not: given to nobody unasked."""
     site: str = "fd00::/48"
     """Where IPv6 subnets are chosen from (RFC 4193)."""
 
@@ -67,7 +69,7 @@ def request_address(records: Records, request: AddressRequest, around: Surroundi
     if request.address is not None:
         return _take(records, pool, request, around), f"{request.address}/{length}"
     addresses = Addresses.of(pool.prefix, ip_range=None if request.gateway else pool.part, after=None if request.gateway else pool.last)
-    for taken in (*_leased(records, pool), *around.taken):
+    for taken in (*_leased(records, pool), *around.taken, *around.kept):
         if taken in addresses:
             addresses.take(taken)
     address = addresses.allocate()

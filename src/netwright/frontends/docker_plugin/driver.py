@@ -253,7 +253,7 @@ class Driver:
         return {}
 
     def _request_address(self, body: Body) -> Answer:
-        around = Surroundings(taken=self._stacks.taken())
+        around = Surroundings(taken=self._stacks.taken(), kept=self._stacks.kept())
         after, address = ipam.request_address(self._records, requests.address_request(body), around)
         self._keep(after)
         return {"Address": address, "Data": {}}

@@ -38,6 +38,16 @@ class Stacks:
                     found[address] = f"{_holder(place)}'s (stack {stack})"
         return found
 
+    def kept(self) -> frozenset[str]:
+        """Addresses that files state for containers on Docker's networks."""
+        return frozenset(
+            address
+            for _, document in self._documents()
+            for container in document.spec.containers.values()
+            for attachment in (container.networks.values() if container is not None else ())
+            for address in (attachment.address if attachment is not None else None) or ()
+        )
+
     def claims(self) -> tuple[Claim, ...]:
         """Ports of the host that stacks publish."""
         return tuple(claim for stack, document in self._documents() for claim in _claims(stack, document.spec))
