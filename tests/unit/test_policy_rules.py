@@ -8,7 +8,7 @@ import pytest
 
 from netwright.errors import InvalidValue
 from netwright.firewall.policies import Passage, Policing, Policy, Service, Side
-from netwright.firewall.policing import compile_policies
+from netwright.firewall.policing import BLOCK, compile_policies
 from netwright.model.firewall import Table
 
 WEB = Side(addressed=True, prefixes=("10.30.0.10/32", "fd30::10/128"), addressed_here=False, here=())
@@ -203,6 +203,32 @@ def test_denies_come_before_allows_wherever_they_are_written() -> None:
     table = compiled(Policing(policies=(WEB_FROM_OFFICE, deny)))
     assert [rule.rpartition(" ")[2] for rule in chain(table, "through") if " goto " in rule] == ["p_not", "p_not", "p_office", "p_office"]
     assert chain(table, "p_not") == ['counter name "p_not"', "goto refuse"]
+
+
+def test_many_policies_are_passed_by_in_blocks() -> None:
+    many = [
+        replace(
+            WEB_FROM_OFFICE,
+            name=f"n{number}",
+            sources=Side(addressed=True, prefixes=(f"10.{number}.0.0/16",), here=(), addressed_here=False),
+        )
+        for number in range(BLOCK + 2)
+    ]
+    table = compiled(Policing(policies=tuple(many), closed=WEB))
+    gate = (
+        "ct original {ip} saddr @allows_{number}_from{family} ct reply {ip} saddr @allows_{number}_to{family} jump allows_{number}_through"
+    )
+    assert [rule for rule in chain(table, "through") if "allows" in rule] == [
+        gate.format(ip=ip, family=family, number=number) for number in (1, 2) for ip, family in (("ip", 4), ("ip6", 6))
+    ]
+    assert [rule.rpartition(" ")[2] for rule in chain(table, "allows_2_through")] == ["p_n8", "p_n8", "p_n9", "p_n9"]
+    assert table.elements["allows_2_from4"] == {"10.8.0.0/15"}
+    assert table.elements["allows_1_to6"] == {"fd30::10"}
+    assert [rule for rule in chain(table, "inbound") if "goto" in rule or "jump" in rule] == []
+    anybody = replace(many[-1], sources=ANYONE, targets=ANYONE, services=None, name="any")
+    assert "goto p_any" in chain(compiled(Policing(policies=(*many, anybody))), "through"), (
+        "a block that says nothing of addresses is no block"
+    )
 
 
 def test_tcp_that_was_there_before_is_judged_the_other_way_round_too() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 
@@ -35,6 +36,22 @@ class Side:
     by_proxy: bool = False
     """Ports of this namespace may lead to somebody meant: Docker's proxy takes what comes to a published port untranslated."""
     proxied: tuple[Proxied, ...] = ()
+
+
+def union(sides: Iterable[Side]) -> Side:
+    """All who are on one of these sides, but by what Docker's proxy hands on."""
+    every = tuple(sides)
+    here = None
+    if any(side.here is not None for side in every):
+        here = tuple(prefix for side in every for prefix in (side.prefixes if side.here is None else side.here))
+    return Side(
+        anyone=any(side.anyone for side in every),
+        itself=any(side.itself for side in every),
+        addressed=any(side.addressed for side in every),
+        prefixes=tuple(prefix for side in every for prefix in side.prefixes),
+        addressed_here=any(side.addressed_here for side in every),
+        here=here,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

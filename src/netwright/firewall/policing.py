@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from netwright.firewall.policies import Passage, Policing, Policy, Side
+from netwright.firewall.policies import Passage, Policing, Policy, Side, union
 from netwright.firewall.protection import MARK_OPENED
 from netwright.firewall.sources import prefixes_of
 from netwright.firewall.text import ADDR, IP, chain_text, set_text
@@ -28,6 +28,9 @@ from netwright.model.firewall import Table
 from netwright.model.names import parse_ifname, policy_table_name
 
 PRIORITY = -10
+
+BLOCK = 8
+"""So many policies are asked one by one; more are asked in blocks of this size."""
 
 CLOSED, CONFINED = "closed", "confined"
 """The counters of what is refused since no policy allows it: to closed targets, and from those who are confined."""
@@ -58,6 +61,7 @@ class _Compiler:
     policing: Policing
     _sets: dict[str, str] = field(default_factory=dict)
     """Name → text, as they are first asked for."""
+    _chains: list[str] = field(default_factory=list)
 
     def table(self) -> Table:
         chains = [chain_text(name, self._rules(name)) for name in (_THROUGH, _INBOUND, _OUTBOUND)]
@@ -74,7 +78,7 @@ class _Compiler:
         bases = [chain_text(name, rules, hook=f"filter hook {name} priority {PRIORITY}") for name, rules in hooks.items()]
         names = [*(counter_name(policy.name) for policy in self.policing.policies), CLOSED, CONFINED]
         counters = [f"\tcounter {name} {{\n\t}}\n" for name in names]
-        body = "".join([*counters, *self._sets.values(), *verdicts, *chains, *bases])
+        body = "".join([*counters, *self._sets.values(), *verdicts, *self._chains, *chains, *bases])
         return Table.of(policy_table_name(self.stack), body, frozenset())
 
     def _verdict(self, policy: Policy) -> list[str]:
@@ -98,9 +102,26 @@ class _Compiler:
             rules += [*self._judged(), "ct state new tcp flags & (fin | syn | rst | ack) != syn jump belated"]
         if where == _THROUGH and self.policing.on_host:
             rules += self._within_bridges()
-        for policy in (*self._chosen(deny=True), *self._chosen(deny=False)):
-            rules += self._matches(policy, where)
+        rules += self._blocks(list(self._chosen(deny=True)), where, "denies")
+        rules += self._blocks(list(self._chosen(deny=False)), where, "allows")
         return [*rules, *self._closings(where)]
+
+    def _blocks(self, policies: list[Policy], where: str, kind: str) -> Iterator[str]:
+        """Where there are many, a packet passes by those of a block together if its ends are in none of them."""
+        if len(policies) <= BLOCK:
+            yield from (rule for policy in policies for rule in self._matches(policy, where))
+            return
+        for number, start in enumerate(range(0, len(policies), BLOCK), start=1):
+            block = policies[start : start + BLOCK]
+            rules = [rule for policy in block for rule in self._matches(policy, where)]
+            name = f"{kind}_{number}"
+            gates = list(self._sides(union(one.sources for one in block), union(one.targets for one in block), where, f"{name}_"))
+            proxied = where == _INBOUND and any(one.targets.by_proxy for one in block)
+            if "" in gates or proxied:
+                yield from rules
+            elif rules:
+                self._chains.append(chain_text(f"{name}_{where}", rules))
+                yield from (f"{gate} jump {name}_{where}" for gate in gates)
 
     def _chosen(self, *, deny: bool) -> Iterator[Policy]:
         return (policy for policy in self.policing.policies if policy.deny is deny)
