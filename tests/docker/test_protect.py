@@ -11,6 +11,7 @@ from docker_host import DockerHost
 
 import netwright
 from clients import fetch
+from daemon_process import DaemonProcess, until
 from netwright.report.standing import standing_of
 from netwright.report.status_text import status_text
 
@@ -188,3 +189,22 @@ def test_what_a_policy_allows_to_a_container_passes_and_the_rest_stays_closed(
     assert fetch(outside, "10.0.0.1", 8081) == "refused"
     apply(netwrights, PROTECT)
     assert fetch(outside, "10.0.0.1", 8080, "10.0.7.7") == "refused"
+
+
+def test_the_daemon_follows_containers_and_networks_as_they_come(engine: DockerHost, outside: str, tmp_path: Path) -> None:
+    daemon = DaemonProcess(tmp_path)
+    try:
+        daemon.apply(PROTECT)
+        daemon.start()
+        engine.docker("network", "create", "--opt", "com.docker.network.bridge.name=lan9", "nine")
+        engine.web("late", "--network", "nine", "--publish", "8090:80")
+        assert fetch(outside, "10.0.0.1", 8090) == "refused", "by rule, whether the daemon has heard of it or not"
+        until("the port of docker-proxy to be closed", lambda: fetch(outside, "fd10::1", 8090) == "refused")
+        client = engine.container("client", "--network", "nine")
+        assert fetch(f"/proc/{client}/ns/net", "10.0.0.1", 8090) == "the page"
+        engine.run("nft", "delete", "table", "inet", "nw_guard")
+        until("the ports to be closed again", lambda: [fetch(outside, at, 8090) for at in ("10.0.0.1", "fd10::1")] == ["refused"] * 2)
+    finally:
+        daemon.end()
+        daemon.run("destroy", "guard")
+        daemon.close()
