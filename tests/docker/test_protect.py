@@ -208,3 +208,20 @@ def test_the_daemon_follows_containers_and_networks_as_they_come(engine: DockerH
         daemon.end()
         daemon.run("destroy", "guard")
         daemon.close()
+
+
+def test_ipv6_that_docker_translates_itself_is_closed_and_opened_by_the_same_rules(
+    engine: DockerHost, outside: str, netwrights: netwright.Engine
+) -> None:
+    if engine.programs.name == "installed":
+        pytest.skip("an engine before 27 translates IPv6 only when it is told to (--ip6tables): docker-proxy does it")
+    apply(netwrights, OPEN)
+    engine.docker("network", "create", "--ipv6", "--subnet", "fd77:9::/64", "--opt", "com.docker.network.bridge.name=lan9", "nine")
+    engine.web("web", "--network", "nine", "--publish", "8080:80")
+    assert [fetch(outside, "fd10::1", 8080, source) for source in ("fd10::7", "fd10:1::7")] == ["refused"] * 2, (
+        "not known to be in the file yet"
+    )
+    apply(netwrights, OPEN)
+    assert [fetch(outside, "fd10::1", 8080, source) for source in ("fd10::7", "fd10:1::7")] == ["the page", "refused"]
+    netwrights.destroy("guard")
+    assert [fetch(outside, "fd10::1", 8080, source) for source in ("fd10::7", "fd10:1::7")] == ["the page"] * 2
