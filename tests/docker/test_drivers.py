@@ -12,6 +12,7 @@ from docker_host import DockerHost
 
 import netwright
 from clients import fetch, serving
+from daemon_process import DaemonProcess, until
 from netwright.errors import Refused, SpecError
 from netwright.planning.commands import shell_commands
 
@@ -108,6 +109,29 @@ def test_without_a_range_each_container_is_reached_by_a_route_of_its_own(
     netwrights.apply(parse(text))
     assert engine.run("ip", "route", "show", "10.9.3.3") == ""
     netwrights.destroy("lab")
+
+
+def test_the_daemon_leads_the_host_to_a_container_as_it_starts(engine: DockerHost, wire: str, tmp_path: Path) -> None:
+    text = """\
+version: 1
+name: lab
+networks:
+  lan: {managed_by: docker, driver: macvlan, parent: eth1, subnets: [10.9.0.0/16], gateway: 10.9.0.9, aux_addresses: {nic: 10.9.0.1}, host_access: true}
+"""
+    daemon = DaemonProcess(tmp_path)
+    with netwright.open_engine(state_folder=str(daemon.state)) as netwrights:
+        netwrights.apply(parse(text))
+    daemon.start()
+    try:
+        engine.web("web", "--network", "lan", "--ip", "10.9.3.3")
+        until("a route to the container", lambda: "10.9.3.3 dev lan-" in engine.run("ip", "route"))
+        assert fetch(f"/proc/{os.getpid()}/fd/{engine.host}", "10.9.3.3", 80) == "the page"
+        engine.docker("rm", "--force", "web")
+        until("the route to be gone", lambda: "10.9.3.3" not in engine.run("ip", "route"))
+    finally:
+        daemon.close()
+    with netwright.open_engine(state_folder=str(daemon.state)) as netwrights:
+        netwrights.destroy("lab")
 
 
 def test_a_network_that_somebody_else_made_on_a_nic_is_joined_on_that_nic(

@@ -183,6 +183,18 @@ def test_whichever_operation_fails_the_container_is_on_the_network_as_before(
     netwrights.destroy("shop")
 
 
+def test_the_commands_do_the_same_by_hand(alone: DockerHost, netwrights: netwright.Engine) -> None:
+    before = settings(alone, "web")
+    commands = shell_commands(netwrights.plan(parse(LEAN_WIDER), replace_networks=True))
+    alone.run("env", f"DOCKER_HOST={alone.url}", "sh", "-ec", "\n".join(commands))
+    after = settings(alone, "web")
+    # docker(1) takes no MAC address for a network.
+    assert [after[key] for key in ("address", "asked", "aliases")] == [before[key] for key in ("address", "asked", "aliases")]
+    assert netwrights.apply(parse(LEAN_WIDER)).plan.operations == ()
+    alone.docker("rm", "--force", "web")
+    netwrights.destroy("shop")
+
+
 @pytest.mark.parametrize("number", [1, 2, 3])
 def test_after_a_kill_the_container_is_brought_back_by_recover(
     alone: DockerHost, netwrights: netwright.Engine, state: str, number: int
