@@ -97,6 +97,7 @@ def test_containers_are_seen_with_pid_addresses_ports_and_labels(engine, backend
             ipv6=endpoint["GlobalIPv6Address"],
             gateway4="172.30.0.7",
             gateway6="fd00:30::7",
+            mac=endpoint["MacAddress"],
         )
     }
     assert set(web.bindings) == {
