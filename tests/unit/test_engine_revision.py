@@ -7,7 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from netwright.errors import ApplyFailed
+from netwright.backends.store import SqliteStore
+from netwright.dockerdriver.conflicts import Claim
+from netwright.engine.engine import Engine
+from netwright.engine.outcome import Silent
+from netwright.errors import ApplyFailed, SpecError
 from netwright.revising.publication import Publish, Unpublish
 from netwright.revising.request import parse_listened, parse_port
 from netwright.spec.load import parse
@@ -53,6 +57,20 @@ def test_a_failure_at_any_operation_leaves_the_host_and_the_committed_file_as_th
                 engine.revise(PUBLISH)
             assert raised.value.rolled_back
             assert (visible(world), engine.status("lab")[0].spec_text) == (before, LAB)
+
+
+def test_a_port_can_be_taken_back_whatever_else_the_host_does_not_allow_any_more(tmp_path: Path) -> None:
+    claims: list[Claim] = []
+    with Engine(a_host(), SqliteStore(str(tmp_path), claims=lambda: claims), Silent()) as engine:
+        engine.apply(parse(LAB, "lab.yaml"))
+        for port in ("8080:80", "8081:80", "8082:80"):
+            engine.revise(Publish(target="app", port=parse_port(port)))
+        claims += [Claim(stack="docker-plugin", protocol="tcp", first=port, last=port, address=None) for port in (8081, 8082)]
+        with pytest.raises(SpecError, match="port 8081/tcp of the host is published already, by Docker's driver netwright"):
+            engine.revise(Publish(target="app", port=parse_port("8083:80")))
+        for listen in ("8080", "8082", "8081"):
+            engine.revise(Unpublish(target="app", listen=parse_listened(listen)))
+        assert engine.status("lab")[0].spec_text == LAB
 
 
 def test_a_trial_that_is_not_confirmed_takes_what_was_published_since_with_it(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from netwright.backends.fake_network import FakeNetwork, fail
 from netwright.errors import KernelError
+from netwright.firewall.mark import published_in
 from netwright.model.firewall import ForeignRules, Table
 from netwright.model.link import Link, LinkKey
 from netwright.model.netns import HOST, NetnsKind, NetnsRef
@@ -154,7 +155,7 @@ class FakeWorld(FakeNetwork):
             name: (there - operation.remove.get(name, frozenset())) | operation.add.get(name, frozenset())
             for name, there in table.elements.items()
         }
-        self.tables[key] = replace(table, elements=elements)
+        self.tables[key] = replace(table, elements=elements, published=published_in(elements))
 
     def _set(self, operation: RemoveRoute | RemoveRule | AddRule | SetForeignRules) -> None:
         there = self.netns(operation.netns)

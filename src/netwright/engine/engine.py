@@ -95,7 +95,13 @@ class Engine:
             recovered = self._tidy()
             revised = rewritten(self._world, self._store, change)
             outcome = self._runs.change(
-                revised.stack, revised.document, Act.REVISE, recovered=recovered, confirm_seconds=None, guarded=not allow_lockout
+                revised.stack,
+                revised.document,
+                Act.REVISE,
+                recovered=recovered,
+                confirm_seconds=None,
+                lenient=revised.withdraws,
+                guarded=not allow_lockout,
             )
             return revision(revised, outcome.plan, self._still_to_be_confirmed(revised.stack, outcome))
 
@@ -104,7 +110,8 @@ class Engine:
         self._progress.phase("observing")
         revised = rewritten(self._world, self._store, change)
         journal = self._store.journals().get(revised.stack)
-        return revision(revised, draw(self._world, self._store, revised.stack, revised.document, journal=journal).plan, None)
+        drawn = draw(self._world, self._store, revised.stack, revised.document, journal=journal, lenient=revised.withdraws)
+        return revision(revised, drawn.plan, None)
 
     def keep(self, stack: str, *, wait: bool = True) -> Outcome | None:
         """Make the host match what was committed last, as far as it allows that now; None: there is no such stack (any more).

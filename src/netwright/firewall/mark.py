@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from netwright.model.firewall import Published, Table
 from netwright.model.names import OWNER_PREFIX
-from netwright.model.nft_text import split
+from netwright.model.nft_text import Elements, split
 
 _COMMENT = re.compile(rf"{OWNER_PREFIX}(?P<owner>[a-z0-9][a-z0-9-]*) (?P<digest>[0-9a-f]+)")
 _ELEMENT = re.compile(r"(?P<protocol>\w+) \. (?P<port>\d+) \. (?P<target>[0-9a-f.:]+) \. (?P<target_port>\d+) : (?:goto|accept)")
@@ -35,9 +35,15 @@ def parse_mark(comment: str | None) -> Mark | None:
 def observed(name: str, mark: Mark, listing: str) -> Table:
     """The table as `nft list table` shows it, without handles and counters."""
     rules, elements = split(listing)
-    published = frozenset(
-        Published(_NUMBERS.get(found["protocol"], found["protocol"]), int(found["port"]), found["target"], int(found["target_port"]))
-        for found in _ELEMENT.finditer(listing)
-    )
     digest = hashlib.blake2s(rules.encode(), digest_size=16).hexdigest()
-    return Table(name=name, digest=mark.digest, published=published, listing=digest, elements=elements)
+    return Table(name=name, digest=mark.digest, published=published_in(elements), listing=digest, elements=elements)
+
+
+def published_in(elements: Elements) -> frozenset[Published]:
+    """The ports that a table of these elements translates."""
+    return frozenset(
+        Published(_NUMBERS.get(found["protocol"], found["protocol"]), int(found["port"]), found["target"], int(found["target_port"]))
+        for there in elements.values()
+        for element in there
+        if (found := _ELEMENT.match(element)) is not None
+    )

@@ -32,6 +32,8 @@ class Revised:
     document: Document | None
     said: str
     """What is different now, for the user."""
+    withdraws: bool = False
+    """It only takes away: what else the host does not allow (any more) is no reason not to."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,9 +130,9 @@ class Unpublish:
             for key, spec in left.spec.containers.items():
                 if spec is None or not spec.publish:
                     if len(left.spec.containers) == 1:
-                        return Revised(stack=holder.stack, document=None, said=said)
+                        return Revised(stack=holder.stack, document=None, said=said, withdraws=True)
                     left = parse(without(left.text, ("containers", key)), OWN_SOURCE)
-        return Revised(stack=holder.stack, document=left, said=said)
+        return Revised(stack=holder.stack, document=left, said=said, withdraws=True)
 
     def _nothing(self, there: list[tuple[Holder, Entry]], docker: DockerState) -> Refused:
         what = "nothing" if self.listen is None else str(self.listen)

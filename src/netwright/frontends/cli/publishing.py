@@ -76,7 +76,8 @@ def publish(
              sudo netwright publish web 8443:443 --write shop.yaml
 
     Exit status: 0 done, or there was nothing to do; 1 it failed or something stands in the way, and says what is the state now;
-    2 the command line is wrong, or the port is published already, nothing was touched; 130 interrupted, rolled back.
+    2 the command line is wrong, or does not fit the host (a port that another stack or Docker publishes), nothing was touched; 130
+    interrupted, rolled back.
     """
     from netwright.revising.request import parse_port
 
