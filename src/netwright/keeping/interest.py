@@ -18,7 +18,6 @@ from netwright.model.notice import Kind, Notice
 from netwright.model.state import Namespace
 from netwright.spec.load import parse
 from netwright.spec.schema import Spec
-from netwright.spec.schema_containers import LabelSelector
 
 ROUTE_PROTOCOL = 78
 """The number of routes and rules of ours."""
@@ -103,7 +102,7 @@ def _containers(spec: Spec) -> frozenset[str] | None:
     names = set()
     for key, container in spec.containers.items():
         wanted = key if container is None or container.docker is None else container.docker
-        if isinstance(wanted, LabelSelector) or len(wanted) >= 12:
+        if not isinstance(wanted, str) or len(wanted) >= 12:
             return None
         names.add(wanted)
     return frozenset(names)
