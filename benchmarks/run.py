@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -30,12 +31,13 @@ def options() -> argparse.Namespace:
     parser.add_argument("--endpoints", type=int, nargs="+", default=[500, 1000], metavar="N", help="sizes (default: 500 1000)")
     parser.add_argument("--rounds", type=int, default=3, metavar="N", help="rounds of each size (default: 3)")
     parser.add_argument("--only", choices=COMPETITORS, nargs="+", default=list(COMPETITORS), metavar="NAME", help=", ".join(COMPETITORS))
+    parser.add_argument("--keeping", type=int, default=20, metavar="N", help="rounds of what the daemon repairs, 0: none (default: 20)")
     parser.add_argument("--quick", action="store_true", help="100 endpoints, one round: a first look, not a result")
     parser.add_argument("--json", action="store_true", help="every single time instead of the report")
     parser.add_argument("--save", action="store_true", help="keep the report in benchmarks/results/")
     chosen = parser.parse_args()
     if chosen.quick:
-        chosen.endpoints, chosen.rounds = [100], 1
+        chosen.endpoints, chosen.rounds, chosen.keeping = [100], 1, min(chosen.keeping, 3)
     return chosen
 
 
@@ -86,6 +88,18 @@ def measure_starts() -> dict[str, float]:
     return {name: median(values) for name, values in times.items()}
 
 
+def measure_keeping(rounds: int) -> dict[str, list[float]]:
+    """How soon the daemon has put something right: every time, in seconds. Nothing without a Docker Engine to be had."""
+    if not rounds or shutil.which("dockerd") is None:
+        return {}
+    wait_for_quiet()
+    done = subprocess.run([sys.executable, str(HERE / "keeping.py"), str(rounds)], stdout=subprocess.PIPE, text=True, check=False)
+    if done.returncode != 0:
+        sys.exit("what the daemon repairs was not measured")
+    kept: dict[str, list[float]] = json.loads(done.stdout)
+    return kept
+
+
 def main() -> None:
     chosen = options()
     samples: report.Samples = {}
@@ -109,11 +123,12 @@ def main() -> None:
                 for competitor in chosen.only[turn:] + chosen.only[:turn]:
                     take(competitor, endpoints, floor)
         starts = measure_starts() if "netwright" in chosen.only else {}
+        kept = measure_keeping(chosen.keeping) if "netwright" in chosen.only else {}
     if chosen.json:
         rows = [{"what": what, "endpoints": n, "competitor": who, "seconds": times} for (what, n, who), times in samples.items()]
-        print(json.dumps({"machine": report.machine(), "samples": rows, "starts": starts}, indent=2))
+        print(json.dumps({"machine": report.machine(), "samples": rows, "starts": starts, "keeping": kept}, indent=2))
         return
-    text = report.markdown(samples, starts, chosen.rounds)
+    text = report.markdown(samples, starts, chosen.rounds) + report.keeping(kept)
     print(text)
     if chosen.save:
         name = datetime.now(UTC).strftime("%Y-%m-%d-%H%M.md")

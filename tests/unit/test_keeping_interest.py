@@ -6,7 +6,7 @@ import pytest
 from scene import host, link, resolved, state
 
 from netwright.engine.outcome import StackStatus
-from netwright.keeping.interest import Interest, clause, concerns, interest_of
+from netwright.keeping.interest import Interest, clause, concerns, displaces, follows, interest_of
 from netwright.model.netns import HOST, container, named
 from netwright.model.notice import Kind, Notice
 
@@ -163,3 +163,15 @@ def test_a_stack_that_protects_cares_about_every_container_and_every_docker_netw
     assert concerns(guard, Notice(kind=Kind.DOCKER_NETWORK, subject="theirs", action="create"))
     assert concerns(guard, Notice(kind=Kind.TABLE, netns=HOST, subject="nw_shop", part="table", gone=True))
     assert not concerns(guard, Notice(kind=Kind.LINK, netns=HOST, subject="veth1234", index=9))
+
+
+def test_a_container_that_comes_and_goes_is_followed_and_a_flush_is_undone() -> None:
+    flushed = Notice(kind=Kind.TABLE, netns=HOST, subject="nw_shop", gone=True)
+    assert follows([flushed, Notice(kind=Kind.CONTAINER, subject="web", action="start")])
+    assert not follows([flushed, Notice(kind=Kind.LINK, netns=HOST, subject="br-shop", gone=True)])
+
+
+def test_what_may_be_under_another_number_afterwards_is_learnt_anew() -> None:
+    assert displaces(Notice(kind=Kind.NAMESPACE, netns=named("web"), subject="web", gone=True))
+    assert displaces(Notice(kind=Kind.LINK, netns=HOST, subject="br-shop"))
+    assert not displaces(Notice(kind=Kind.ROUTE, netns=HOST, subject="10.0.0.0/8"))

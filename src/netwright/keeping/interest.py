@@ -6,7 +6,7 @@ only what has a name of the stack's: a host on which containers come and go all 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from netwright.engine.outcome import StackStatus
@@ -136,6 +136,11 @@ def concerns(interest: Interest, notice: Notice) -> bool:
             return _table_concerns(interest, notice)
         case _:
             return _place_concerns(interest, notice)
+
+
+def follows(notices: Iterable[Notice]) -> bool:
+    """Whether a repair after these follows Docker, rather than undoes what somebody has done: a container that comes and goes is no fight."""
+    return any(notice.kind in {Kind.CONTAINER, Kind.DOCKER_NETWORK, Kind.ENGINE} for notice in notices)
 
 
 def displaces(notice: Notice) -> bool:

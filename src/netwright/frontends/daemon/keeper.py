@@ -18,7 +18,7 @@ from netwright.engine.outcome import Outcome
 from netwright.errors import BackendError, Busy, NetwrightError
 from netwright.frontends.daemon.diary import Diary
 from netwright.frontends.daemon.workshop import Workshop
-from netwright.keeping.interest import Interest, clause, concerns, displaces, interest_of
+from netwright.keeping.interest import Interest, clause, concerns, displaces, follows, interest_of
 from netwright.keeping.schedule import Schedule
 from netwright.keeping.suspects import suspects
 from netwright.model.event import What
@@ -223,8 +223,13 @@ class Keeper:
     def _repaired(self, stack: str, reasons: tuple[str, ...], outcome: Outcome, seconds: float) -> None:
         # What had to be done twice, since somebody undid it meanwhile, is told once.
         done = tuple(dict.fromkeys(sentence(operation) for operation in outcome.plan.operations))
-        pause = self._schedule.repaired(stack, done, time.monotonic())
-        who = suspects(outcome.plan.operations, self._recent.pop(stack, ()), _running()) if pause is not None else ()
+        noticed = self._recent.pop(stack, ())
+        pause = None
+        if follows(noticed):
+            self._schedule.kept(stack)
+        else:
+            pause = self._schedule.repaired(stack, done, time.monotonic())
+        who = suspects(outcome.plan.operations, noticed, _running()) if pause is not None else ()
         self._diary.add(What.REPAIRED, stack, why=reasons, done=done, seconds=seconds)
         if pause is not None:
             words = "The same repair was needed again and again."
