@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from docker_host import DockerHost
+from docker_host import DockerHost, wait_for
 
 import netwright
 from clients import fetch, serving
@@ -205,6 +205,25 @@ def test_networks_of_the_file_and_their_containers(engine: DockerHost, outside: 
         assert fetch(netns(app), "10.0.7.7", 98, "172.31.1.11") == "refused"
         assert fetch(netns(app), "10.1.7.7", 99, "172.31.1.11") == "refused"
         assert fetch("/run/netns/db", "10.0.7.7", 99) == "outside", "nobody has said anything of back"
+
+
+def test_containers_with_ipv6_are_told_apart_by_it_too(engine: DockerHost, stack: Stack) -> None:
+    text = SHOP.replace("containers:", "networks:\n  front: {managed_by: docker, subnets: [172.31.1.0/24, 'fd31:1::/64']}\ncontainers:")
+    stack.apply(policies("name: web, from: app, to: web, ports: 80", before=text))
+    engine.container("web", "--network", "front", command=("httpd", "-f", "-p", "[::]:80"))
+    app = engine.container("shop-app-1", "--network", "front", *compose("shop", "app"))
+    other = engine.container("other", "--network", "front")
+    stack.apply(policies("name: web, from: app, to: web, ports: 80", before=text))
+    web = engine.inspect("container", "web")["NetworkSettings"]["Networks"]["front"]["GlobalIPv6Address"]
+
+    def reached(pid: int, target: str) -> bool:
+        """Whether it connects at all: a page that is not there is an answer, too."""
+        return fetch(netns(pid), target, 80) not in ("refused", "dropped")
+
+    wait_for("the server to listen", lambda: reached(app, web))
+    assert [reached(pid, target) for pid in (app, other) for target in (web, "172.31.1.2")] == [True, True, False, False]
+    assert address(engine, "web", "front") == "172.31.1.2"
+    engine.docker("rm", "--force", "web", "shop-app-1", "other")
 
 
 def _handles(engine: DockerHost) -> list[str]:
