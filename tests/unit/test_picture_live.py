@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from pictured import ARTICLE, document
 
 from netwright.kinds.bridge import Bridge
@@ -142,3 +144,16 @@ def test_a_bridge_of_ours_that_differs():
         "lab\n└─ network lan · bridge br-lab-lan · 10.5.0.0/24 · gateway 10.5.0.1 · NAT · ⚠ differs: stp\n"
     )
     assert "⚠ missing" in draw(from_status(document(text), State(namespaces={HOST: Namespace(ref=HOST)}), want))
+
+
+def test_policies_that_are_not_in_force_or_mean_somebody_else():
+    wall = Table(name="nwp_article", digest="aa", elements={"p_a_to4": frozenset({"172.30.0.10"})})
+    want = State(namespaces={MINE: replace(WANTED, policies=wall)})
+
+    def marked(policies: Table | None) -> list[str]:
+        text = draw(from_status(document(ARTICLE), State(namespaces={MINE: replace(WANTED, policies=policies)}), want))
+        return [line.partition("⚠ ")[2] for line in text.splitlines() if "polic" in line]
+
+    assert marked(wall) == []
+    assert marked(None) == ["its policies are missing"]
+    assert marked(replace(wall, elements={"p_a_to4": frozenset({"172.30.0.11"})})) == ["its policies differ"]

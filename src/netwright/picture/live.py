@@ -57,11 +57,14 @@ def _box(box: Box, observed: State, desired: State, resolved: dict[str, Resolved
 
 
 def _rules(want: Namespace | None, have: Namespace | None) -> str:
-    if want is None or have is None or want.table is None:
+    if want is None or have is None:
         return ""
-    if have.table is None:
-        return "its rules are missing"
-    return "" if (have.table.digest, have.table.elements) == (want.table.digest, want.table.elements) else "its rules differ"
+    for what, wanted, there in (("rules", want.table, have.table), ("policies", want.policies, have.policies)):
+        if wanted is not None and there is None:
+            return f"its {what} are missing"
+        if wanted is not None and there is not None and (there.digest, there.elements) != (wanted.digest, wanted.elements):
+            return f"its {what} differ"
+    return ""
 
 
 def _interface(interface: Interface, want: Namespace | None, have: Namespace | None) -> Interface:
