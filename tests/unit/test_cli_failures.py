@@ -215,7 +215,7 @@ def test_a_terminal_that_lacks_a_character_gets_a_question_mark() -> None:
 
 UNPRIVILEGED = """
 import os, sys
-import netwright.spec.load, netwright.report.documents
+import netwright.spec.load, netwright.report.documents, netwright.wiring
 from netwright.frontends.cli.program import COMMANDS, program
 for name in COMMANDS:
     program.get_command(None, name)
