@@ -227,3 +227,16 @@ def test_what_stands_on_a_nic_follows_its_size_both_ways(stacks: Stacks) -> None
     run("ip", "link", "set", "eth1", "mtu", "1450")
     assert stacks.plan(text) == ["set mtu 1450 of eth1 in a", "set mtu 1450 of up0 in b"]
     stacks.apply(text)
+
+
+def test_a_nic_that_gets_another_name_carries_the_network_under_that(stacks: Stacks) -> None:
+    mac = ip("link", "show", "dev", "eth1")[0]["address"]
+    renamed = f'host: {{interfaces: {{wan0: {{nic: {{mac: "{mac}"}}, addresses: [10.9.0.1/16]}}}}}}\n'
+    stacks.apply(WIRE.replace("parent: eth1", "parent: wan0") + renamed)
+    assert devices() == ["wan0"]
+    with serving("ext", "10.9.0.9", 8000):
+        assert ask("a", "10.9.0.9", 8000) == "served 8000 10.9.7.0"
+    stacks.apply(WIRE)
+    assert devices() == ["eth1"]
+    with serving("ext", "10.9.0.9", 8000):
+        assert ask("a", "10.9.0.9", 8000) == "served 8000 10.9.7.0"

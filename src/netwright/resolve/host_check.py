@@ -5,20 +5,25 @@ from __future__ import annotations
 import ipaddress
 
 from netwright.errors import Problem
+from netwright.model.netns import HOST
 from netwright.resolve.facts import Facts
+from netwright.resolve.links import Links
 from netwright.resolve.network import Network
 from netwright.resolve.occupied import Occupied, Prefix, occupied
 from netwright.spec.document import Document, path_text
 
 
-def overlaps(document: Document, networks: dict[str, Network], facts: Facts) -> tuple[list[Problem], list[str]]:
+def overlaps(document: Document, networks: dict[str, Network], links: Links, facts: Facts) -> tuple[list[Problem], list[str]]:
     """Subnets that the host already routes elsewhere, or that Docker uses: problems.
 
     And warnings: of a subnet that stands already, and with which something that came later is in conflict (a VPN).
     """
     own = {network.bridge for network in networks.values() if network.bridge}
-    # What stands on a NIC is on that one's subnets: so it is meant.
-    own |= {network.wire.parent for network in networks.values() if network.wire is not None}
+    # What stands on a NIC is on that one's subnets: so it is meant, also where the NIC is still called otherwise.
+    parents = {network.wire.parent for network in networks.values() if network.wire is not None}
+    own |= parents
+    own |= {loan.new_name for loan in facts.nic_loans if loan.name in parents and loan.netns == HOST}
+    own |= {now.name for name in parents if (nic := links[HOST].get(name)) is not None and (now := nic.origin()) and now.netns == HOST}
     docker_names = {network.docker_name for network in networks.values() if network.docker_name}
     others = occupied(facts, document.spec.name, bridges=own, docker_names=docker_names)
     problems = []

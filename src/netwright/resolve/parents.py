@@ -25,7 +25,8 @@ def check_parents(document: Document, networks: Mapping[str, Network], links: Li
         path = ("networks", key, "parent")
         parent = facts.host.links.get(wire.parent)
         if parent is None:
-            made = wire.parent in links.get(HOST, {}) or _is_vlan_for_docker(network, wire, facts)
+            comes_back = any(loan.home == HOST and loan.name == wire.parent for loan in facts.nic_loans)
+            made = comes_back or wire.parent in links.get(HOST, {}) or _is_vlan_for_docker(network, wire, facts)
             if not made:
                 yield document.problem(path, f"there is no interface {wire.parent} on the host", _nearby(facts))
         elif isinstance(parent, Macvlan | Ipvlan):

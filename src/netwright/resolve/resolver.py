@@ -81,7 +81,7 @@ def resolve(document: Document, facts: Facts) -> Resolved:
     for ref, standing in routes.items():
         routes[ref], unusable = _through_what_is_up(ref, standing, down)
         waiting += [f"the route to {route.to} in {ref} waits for {route.dev}, which shall be down" for route in unusable]
-    wrong, overlapping = overlaps(document, networks, facts)
+    wrong, overlapping = overlaps(document, networks, links, facts)
     problems += wrong
     problems += check_parents(document, networks, links, facts)
     odd, inside = at_odds(document, endpoints, facts)
