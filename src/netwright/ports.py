@@ -33,6 +33,8 @@ class Scope:
     forward: bool = False
     """Whether others drop what is forwarded on the host."""
     sysctls: Mapping[NetnsRef, frozenset[str]] = field(default_factory=dict)
+    born: frozenset[str] = frozenset()
+    """Sysctls, as a new namespace has them."""
     tables: Mapping[NetnsRef, str] = field(default_factory=dict)
     """Namespace → the name of our table there."""
     policies: Mapping[NetnsRef, str] = field(default_factory=dict)

@@ -9,7 +9,7 @@ import errno
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from netwright.backends.fake_network import FakeNetwork, fail
+from netwright.backends.fake_network import BORN, FakeNetwork, fail
 from netwright.errors import KernelError
 from netwright.firewall.mark import published_in
 from netwright.model.firewall import ForeignRules, Table
@@ -68,6 +68,7 @@ class FakeWorld(FakeNetwork):
         return State(
             namespaces={ref: self._seen(ref, scope) for ref in refs if ref in self.namespaces},
             files={ref: dict(found) for ref in scope.files if (found := self._folder(ref))},
+            born={key: value for key, value in BORN.items() if key in scope.born},
         )
 
     def execute(self, operations: Sequence[AnyOperation], done: Callable[[int], None]) -> None:

@@ -18,7 +18,7 @@ from netwright.model.route import Address, Route
 from netwright.model.state import Namespace
 from netwright.model.sysctl import interface_of
 
-_BIRTH = {"net.ipv4.ip_forward": "0", "net.ipv6.conf.all.forwarding": "0", "net.ipv6.conf.default.disable_ipv6": "0"}
+BORN = {"net.ipv4.ip_forward": "0", "net.ipv6.conf.all.forwarding": "0", "net.ipv6.conf.default.disable_ipv6": "0"}
 
 
 def fail(code: int, what: str) -> KernelError:
@@ -31,7 +31,7 @@ class FakeNetwork:
 
     def __init__(self, host: Namespace, loopback: Callable[[], Link]) -> None:
         self._loopback = loopback
-        self.namespaces: dict[NetnsRef, Namespace] = {HOST: replace(host, sysctls={**_BIRTH, **host.sysctls})}
+        self.namespaces: dict[NetnsRef, Namespace] = {HOST: replace(host, sysctls={**BORN, **host.sysctls})}
         self._moments = count(1)
         self._added: dict[tuple[NetnsRef, tuple[str, str, str | None]], int] = {}
         """When an address was added: the first of those in one subnet is the primary one."""
@@ -53,7 +53,7 @@ class FakeNetwork:
         ref = operation.netns
         if ref in self.namespaces:
             raise fail(errno.EEXIST, str(ref))
-        self.namespaces[ref] = Namespace(ref=ref, sysctls={**_BIRTH, **operation.sysctls})
+        self.namespaces[ref] = Namespace(ref=ref, sysctls={**BORN, **operation.sysctls})
         self._put(ref, self._loopback())
 
     def delete_netns(self, ref: NetnsRef) -> None:

@@ -33,6 +33,8 @@ class Kernel(Executor, Protocol):
 
     def read_sysctls(self, wanted: Mapping[NetnsRef, frozenset[str]]) -> Mapping[NetnsRef, Mapping[str, str]]: ...
 
+    def read_born(self, keys: frozenset[str]) -> Mapping[str, str]: ...
+
 
 class Tables(Executor, Protocol):
     def observe_tables(self, tables: Mapping[NetnsRef, str], *, counters: bool = False) -> Mapping[NetnsRef, Table]: ...
@@ -87,6 +89,7 @@ class LiveWorld:
             docker=self.docker.observe() if scope.docker else None,
             forward=self.tables.observe_forward() if scope.forward else None,
             files=self.files.observe(scope.files, scope.stack) if scope.files else {},
+            born=self.kernel.read_born(scope.born) if scope.born else {},
         )
 
     def execute(self, operations: Sequence[AnyOperation], done: Callable[[int], None]) -> None:

@@ -10,7 +10,8 @@ from netwright.model.loan import FOLLOWS
 from netwright.model.names import antispoof_table_name, policy_table_name, table_name
 from netwright.model.netns import HOST, NetnsKind, NetnsRef, named
 from netwright.model.state import Desired, Namespace, State
-from netwright.planning.settings import BIRTH
+from netwright.model.sysctl import birth_key
+from netwright.planning.settings import BIRTH, abandoned
 from netwright.ports import Scope, World
 from netwright.resolve.advertised import advertised
 from netwright.resolve.facts import matches, netns_of
@@ -114,6 +115,7 @@ def look_closer(world: World, first: State, desired: Desired) -> State:
             foreign=FOREIGN_CHAINS if host_foreign or first.forward is not None or remembered is None else frozenset(),
             files=frozenset(ref for ref in {*refs, *desired.state.files, *desired.earlier.files} if ref.kind is not NetnsKind.CONTAINER),
             stack=desired.stack,
+            born=_left_behind(first, desired),
         )
     )
     namespaces = dict(first.namespaces)
@@ -127,7 +129,17 @@ def look_closer(world: World, first: State, desired: Desired) -> State:
                 antispoof=details.antispoof,
                 foreign=details.foreign,
             )
-    return replace(first, namespaces=namespaces, files=closer.files)
+    return replace(first, namespaces=namespaces, files=closer.files, born=closer.born)
+
+
+def _left_behind(first: State, desired: Desired) -> frozenset[str]:
+    """Where to read what sysctls go back to that are not wanted any more, in namespaces of the stack's own that stay."""
+    return frozenset(
+        birth_key(key)
+        for ref, wanted in desired.state.namespaces.items()
+        if ref in first.namespaces and not wanted.shared
+        for key in abandoned(wanted, desired.earlier.namespaces.get(ref))
+    )
 
 
 def _is_doomed(ref: NetnsRef, seen: Namespace, desired: Desired) -> bool:

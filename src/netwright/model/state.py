@@ -56,6 +56,8 @@ class State:
     """Observed only."""
     files: Mapping[NetnsRef, Mapping[str, str]] = field(default_factory=dict)
     """`hosts` and `resolv.conf` below /etc/netns/NAME: name → content. They can outlive their namespace."""
+    born: Mapping[str, str] = field(default_factory=dict)
+    """Observed only: sysctls that were asked for, as a namespace has them that was just made."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

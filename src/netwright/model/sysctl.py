@@ -9,3 +9,11 @@ def interface_of(key: str) -> str | None:
     if len(parts) >= 5 and parts[2] in ("conf", "neigh") and parts[3] not in ("all", "default"):
         return parts[3].replace("/", ".")
     return None
+
+
+def birth_key(key: str) -> str:
+    """The sysctl that says what `key` has when its interface, or else its namespace, is new: an interface's is the one for `default`."""
+    if interface_of(key) is None:
+        return key
+    parts = key.split(".")
+    return ".".join([*parts[:3], "default", *parts[4:]])

@@ -50,7 +50,7 @@ def plan(desired: Desired, observed: State, *, lenient: bool = False, replace_ne
             continue
         plan_policies(desired, wanted, there, draft)
         plan_antispoof(desired, wanted, there, draft)
-        at_birth, sysctls = plan_sysctls(desired, wanted, there, earlier, links, draft)
+        at_birth, sysctls = plan_sysctls(desired, wanted, there, earlier, links, draft, observed.born)
         if there is None:
             draft.claimed_netns.add(ref)
             draft.add(Step.CREATE_NETNS, CreateNetns(netns=ref, sysctls=at_birth, why="in the file, not on the host"))

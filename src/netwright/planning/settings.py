@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from netwright.model.firewall import ForeignRules, Table
 from netwright.model.link import LinkKey
 from netwright.model.loan import FOLLOWS, SysctlLoan
@@ -17,7 +19,7 @@ from netwright.model.operation import (
     WriteFile,
 )
 from netwright.model.state import Desired, Namespace, State
-from netwright.model.sysctl import interface_of
+from netwright.model.sysctl import birth_key, interface_of
 from netwright.planning.draft import Draft, Step
 from netwright.planning.links import LinkPlan
 from netwright.planning.sentence import place
@@ -37,13 +39,27 @@ BIRTH = {"net.ipv6.conf.default.disable_ipv6": "0", "net.ipv4.ip_forward": "0", 
 
 
 def plan_sysctls(
-    desired: Desired, wanted: Namespace, there: Namespace | None, earlier: Namespace, links: LinkPlan, draft: Draft
+    desired: Desired,
+    wanted: Namespace,
+    there: Namespace | None,
+    earlier: Namespace,
+    links: LinkPlan,
+    draft: Draft,
+    born: Mapping[str, str],
 ) -> tuple[dict[str, str], list[SetSysctl]]:
-    """Those to write as the namespace is made, and those to write when its links are there."""
+    """Those to write as the namespace is made, and those to write when its links are there.
+
+    `born`: what a new namespace has: one of ours goes back to that where nothing is wanted any more.
+    """
     ref = wanted.ref
     values = dict(wanted.sysctls)
     if there is not None and not wanted.shared:
-        values = {**{key: BIRTH[key] for key in earlier.sysctls if key in BIRTH}, **values}
+        back = {key: wanted.sysctls.get(birth_key(key), born.get(birth_key(key))) for key in abandoned(wanted, earlier)}
+        values = {
+            **{key: BIRTH[key] for key in earlier.sysctls if key in BIRTH},
+            **{key: value for key, value in back.items() if value is not None},
+            **values,
+        }
     at_birth: dict[str, str] = {}
     operations: list[SetSysctl] = []
     turned: set[str] = set()
@@ -88,6 +104,12 @@ def plan_sysctls(
         else:
             operations.append(operation)
     return at_birth, operations
+
+
+def abandoned(wanted: Namespace, earlier: Namespace | None) -> list[str]:
+    """Sysctls that a namespace of ours had set and is to have set no more. What its interfaces have of `disable_ipv6` goes with its addresses."""
+    had = earlier.sysctls if earlier is not None else {}
+    return sorted(key for key in had if key not in wanted.sysctls and key not in BIRTH and not key.endswith(".disable_ipv6"))
 
 
 def _borrow(key: str, there: Namespace, desired: Desired, draft: Draft) -> None:

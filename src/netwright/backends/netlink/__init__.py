@@ -70,6 +70,10 @@ class NetlinkKernel:
         """Dotted keys, `/` for a dot in an interface's name. Keys and namespaces that are not there are absent. Raises KernelError."""
         return sysctls.read_all(wanted)
 
+    def read_born(self, keys: frozenset[str]) -> dict[str, str]:
+        """What a namespace has of them that is made for this question, and gone with its answer. Raises KernelError."""
+        return sysctls.read_born(keys)
+
     def execute(self, operations: Sequence[AnyOperation], done: Callable[[int], None]) -> None:
         """Do operations of `HANDLES`, in order. `done(n)`: n more are finished.
 

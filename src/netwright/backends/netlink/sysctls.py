@@ -6,7 +6,7 @@ import errno
 import os
 from collections.abc import Iterable, Mapping
 
-from netwright.backends.netns import visit
+from netwright.backends.netns import in_thread, unshare_network, visit
 from netwright.errors import KernelError
 from netwright.model.netns import NetnsRef
 
@@ -18,6 +18,16 @@ _UNSET = {errno.ENOENT, errno.EIO}
 def read_all(wanted: Mapping[NetnsRef, frozenset[str]]) -> dict[NetnsRef, dict[str, str]]:
     """The values of those that are there; a namespace that is not is absent. Tabs between values are spaces. Raises KernelError."""
     return visit(wanted, lambda netns: _read_here(wanted[netns]))
+
+
+def read_born(keys: Iterable[str]) -> dict[str, str]:
+    """The values in a new namespace, which ends with the thread that is in it. Raises KernelError."""
+
+    def look() -> dict[str, str]:
+        unshare_network()
+        return _read_here(keys)
+
+    return in_thread(look)
 
 
 def write(key: str, value: str) -> None:
