@@ -188,6 +188,9 @@ class DockerHost:
         """Remove every container, and every network that the engine did not bring itself."""
         if self._process is None:
             self.start()
+        elif self.programs.nftables and "docker-bridges" not in self.run("nft", "list", "tables"):
+            # What a test has flushed, Docker writes anew when it starts.
+            self.restart()
         containers = self.docker("ps", "--all", "--quiet", "--no-trunc").split()
         if containers:
             self.docker("rm", "--force", "--volumes", *containers)
