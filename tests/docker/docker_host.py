@@ -188,7 +188,7 @@ class DockerHost:
         """Remove every container, and every network that the engine did not bring itself."""
         if self._process is None:
             self.start()
-        elif self.programs.nftables and "docker-bridges" not in self.run("nft", "list", "tables"):
+        elif not self._has_its_rules():
             # What a test has flushed, Docker writes anew when it starts.
             self.restart()
         containers = self.docker("ps", "--all", "--quiet", "--no-trunc").split()
@@ -226,6 +226,11 @@ class DockerHost:
                     link.type, link.linkname, link.mode = tarfile.SYMTYPE, "busybox", 0o777
                     tar.addfile(link)
         self.docker("import", "-", IMAGE, stdin=packed.getvalue())
+
+    def _has_its_rules(self) -> bool:
+        if self.programs.nftables:
+            return "docker-bridges" in self.run("nft", "list", "tables")
+        return self.run("iptables", "-t", "nat", "-S", "DOCKER", check=False) != ""
 
     def _answers(self) -> bool:
         assert self._process is not None
