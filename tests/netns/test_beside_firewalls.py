@@ -47,9 +47,9 @@ def works() -> list[str]:
     """What a client of the published port gets, another that is not in `from`, and what the namespace gets from outside."""
     with serving("web", "172.29.7.10", 80), serving("ext", "10.9.0.9", 99):
         return [
-            ask("ext", "10.9.0.1", 8080, source="10.9.0.9", seconds=1),
+            ask("ext", "10.9.0.1", 8080, source="10.9.0.9", seconds=5),
             ask("ext", "10.9.0.1", 8080, source="10.9.1.9", seconds=0.5).partition(" ")[0],
-            ask("web", "10.9.0.9", 99, seconds=1),
+            ask("web", "10.9.0.9", 99, seconds=5),
         ]
 
 
@@ -153,7 +153,7 @@ def test_a_port_that_leads_to_a_virtual_machine_passes_libvirts_rules_also_when_
     try:
         with serving("vm", "192.168.122.10", 80):
             stacks.apply(text)
-            assert ask("ext", "10.9.0.1", 8080, seconds=1) == "served 80 192.168.122.1"
+            assert ask("ext", "10.9.0.1", 8080, seconds=10) == "served 80 192.168.122.1"
             run("iptables", "-D", "FORWARD", "1")
             assert ask("ext", "10.9.0.1", 8080, seconds=1) != "served 80 192.168.122.1"
             stacks.apply(text)
@@ -162,7 +162,7 @@ def test_a_port_that_leads_to_a_virtual_machine_passes_libvirts_rules_also_when_
                 run("iptables", "-I", "FORWARD", "-j", rule)
             assert len(stacks.plan(text)) == 1
             stacks.apply(text)
-            assert ask("ext", "10.9.0.1", 8080, seconds=1) == "served 80 192.168.122.1"
+            assert ask("ext", "10.9.0.1", 8080, seconds=10) == "served 80 192.168.122.1"
         stacks.destroy("lab")
         assert rules() == before
     finally:

@@ -93,7 +93,7 @@ def stacks(tmp_path: Path) -> Iterator[Stacks]:
 
 def answers(*, source: str = "10.9.0.9") -> dict[str, str]:
     """By bridge, what the client gets of the port that is translated to it."""
-    asked = {bridge: ask("ext", "10.9.0.1", 8000 + number, source=source, seconds=1) for number, bridge in enumerate(BRIDGES)}
+    asked = {bridge: ask("ext", "10.9.0.1", 8000 + number, source=source, seconds=10) for number, bridge in enumerate(BRIDGES)}
     return {bridge: answer.partition(" ")[0] for bridge, answer in asked.items()}
 
 
