@@ -35,7 +35,7 @@ FOOTNOTE = (
 
 KEEPING_FOOTNOTE = (
     "With the daemon, until published ports, policies and rules in iptables are in force again. The clock begins when the command that undoes it "
-    "has returned; for a container at Docker's own event of its start, for `dockerd` when it answers. Where it is 0 ms, all was back before that."
+    "has returned; for a container when Docker has started it, for `dockerd` when it answers. Where it is 0 ms, all was back before that."
 )
 
 FLOOR_LIMIT = 1.5
