@@ -114,7 +114,8 @@ def draw(
         # Made by a run whose memory is lost: there may be more than this file speaks of.
         first = look(everywhere=True)
     known = store.leases(stack)
-    facts = Facts(observed=first, leases=known, loans=loans)
+    claims = journal.claims if journal else Claims()
+    facts = Facts(observed=first, leases=known, loans=loans, begun_networks=claims.docker_networks)
     begun = journal.leases if journal is not None and document is not None and unfinished is document else {}
 
     resolved = _nothing(stack)
@@ -140,7 +141,7 @@ def draw(
         resolved.desired,
         before=before,
         facts=facts,
-        claims=journal.claims if journal else Claims(),
+        claims=claims,
         fingerprints=store.fingerprints(stack) if trust is None else trust,
         others=others,
     )

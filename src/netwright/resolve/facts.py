@@ -25,6 +25,8 @@ class Facts:
     """Addresses that other stacks have: none of them is given out anew."""
     elsewhere_subnets: Mapping[str, str] = field(default_factory=dict)
     """Subnet → the other stack that has it: none that overlaps one is chosen."""
+    begun_networks: frozenset[str] = frozenset()
+    """Docker networks that an unfinished run was about to make: what they are like was never decided."""
 
     @property
     def host(self) -> Namespace:

@@ -79,8 +79,8 @@ def _decide(document: Document, network: Network, narrowest: _Way | None, facts:
     lease = decision_key(key, "mtu")
     if stated is not None:
         sizes.mtus[key] = stated
-    elif network.docker_name is not None and (there := facts.docker.networks.get(network.docker_name)) is not None:
-        if (observed := _number(there.options.get(MTU))) is not None:
+    elif network.docker_name is not None and _standing(document, network, facts):
+        if (observed := _number(facts.docker.networks[network.docker_name].options.get(MTU))) is not None:
             sizes.mtus[key] = observed
     elif (kept := _number(facts.leases.get(lease))) is not None:
         sizes.mtus[key] = kept
@@ -131,7 +131,7 @@ def _of_nic(document: Document, holder: Holder, name: str, facts: Facts) -> int 
 
 def _standing(document: Document, network: Network, facts: Facts) -> bool:
     if network.docker_name is not None:
-        return network.docker_name in facts.docker.networks
+        return network.docker_name in facts.docker.networks and network.docker_name not in facts.begun_networks
     link = facts.host.links.get(network.bridge or "")
     return link is not None and link.owner == document.spec.name
 
