@@ -152,6 +152,22 @@ def test_after_kill_9_at_any_operation_recover_brings_the_host_back(host: Host, 
             assert settled(host, before) == before, f"operation {number}"
 
 
+def test_a_name_that_a_killed_run_gave_to_no_namespace_yet_is_gone_after_recover(host: Host, uplink: None, tmp_path: Path) -> None:
+    file = tmp_path / "article.yaml"
+    file.write_text(STACK)
+    program = str(Path(__file__).parent / "cut_off.py")
+    subprocess.run([sys.executable, program, str(file), str(tmp_path / "state"), "0"], check=False, capture_output=True, timeout=60)
+    names = Path("/run/netns")
+    (names / "my_netns").touch(mode=0)
+    (names / "theirs").touch(mode=0)
+    with netwright.open_engine(state_folder=str(tmp_path / "state")) as real:
+        assert real.recover() == ("article",)
+    left = {each.name for each in names.iterdir()}
+    (names / "theirs").unlink()
+    assert "theirs" in left
+    assert "my_netns" not in left
+
+
 def test_an_apply_after_kill_9_recovers_first(host: Host, uplink: None, tmp_path: Path) -> None:
     file = tmp_path / "article.yaml"
     file.write_text(STACK)

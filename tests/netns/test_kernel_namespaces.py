@@ -94,8 +94,10 @@ def test_a_name_that_is_taken_is_refused_and_what_came_before_is_done(host, kern
 def test_a_file_that_a_killed_run_left_is_no_namespace_and_no_obstacle(host, kernel):
     Path("/run/netns/ns-a").touch(mode=0)
     assert kernel.observe([A]) == {}
+    assert kernel.hollow([A, B]) == {A}
     do(kernel, *create(A))
     assert list(kernel.observe([A])) == [A]
+    assert kernel.hollow([A, B]) == set()
     do(kernel, *delete(A))
     Path("/run/netns/ns-a").touch(mode=0)
     do(kernel, *delete(A))

@@ -177,6 +177,15 @@ def test_what_a_crashed_run_had_announced_counts_as_ours() -> None:
     assert repaired.fields == {"alias", "up"}
 
 
+def test_a_name_without_a_namespace_goes_if_a_crashed_run_announced_it_and_is_used_if_it_is_wanted() -> None:
+    claims = Claims(netns=frozenset({named("a"), named("z")}))
+    observed = replace(state(host()), hollow=frozenset({named("a"), named("y"), named("z")}))
+    operations = planned(LAB, observed, claims=claims).operations
+    why = "an earlier run was cut off, and left its name only"
+    assert [o for o in operations if isinstance(o, DeleteNetns)] == [DeleteNetns(netns=named("z"), why=why)]
+    assert named("a") in {o.netns for o in operations if isinstance(o, CreateNetns)}
+
+
 def test_the_hosts_own_default_route_is_not_taken_over() -> None:
     text = "version: 1\nname: lab\nhost: {routes: [{to: default, via: 192.0.2.9, dev: eth0}]}\n"
     theirs = frozenset({Route(to="0.0.0.0/0", via="192.0.2.1", dev="eth0", protocol=3)})

@@ -31,6 +31,8 @@ class Kernel(Executor, Protocol):
 
     def named(self) -> frozenset[NetnsRef]: ...
 
+    def hollow(self, namespaces: Iterable[NetnsRef]) -> frozenset[NetnsRef]: ...
+
     def read_sysctls(self, wanted: Mapping[NetnsRef, frozenset[str]]) -> Mapping[NetnsRef, Mapping[str, str]]: ...
 
     def read_born(self, keys: frozenset[str]) -> Mapping[str, str]: ...
@@ -71,6 +73,7 @@ class LiveWorld:
         """Only what the scope names is looked at."""
         refs = scope.namespaces | (self.kernel.named() if scope.every_named else frozenset())
         namespaces = dict(self.kernel.observe(refs)) if refs else {}
+        hollow = self.kernel.hollow(scope.namespaces - namespaces.keys()) if refs else frozenset()
         details: dict[NetnsRef, dict[str, object]] = {}
         for ref, values in self.kernel.read_sysctls(scope.sysctls).items() if scope.sysctls else ():
             details.setdefault(ref, {})["sysctls"] = values
@@ -86,6 +89,7 @@ class LiveWorld:
             namespaces[ref] = _with(namespaces.get(ref, Namespace(ref=ref)), found)
         return State(
             namespaces=namespaces,
+            hollow=hollow,
             docker=self.docker.observe() if scope.docker else None,
             forward=self.tables.observe_forward() if scope.forward else None,
             files=self.files.observe(scope.files, scope.stack) if scope.files else {},

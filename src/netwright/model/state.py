@@ -56,6 +56,8 @@ class State:
     """Observed only."""
     files: Mapping[NetnsRef, Mapping[str, str]] = field(default_factory=dict)
     """`hosts` and `resolv.conf` below /etc/netns/NAME: name → content. They can outlive their namespace."""
+    hollow: frozenset[NetnsRef] = frozenset()
+    """Observed only: names with no namespace behind them, as a run leaves them that is cut off between the one and the other."""
     born: Mapping[str, str] = field(default_factory=dict)
     """Observed only: sysctls that were asked for, as a namespace has them that was just made."""
 

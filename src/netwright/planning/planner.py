@@ -60,6 +60,8 @@ def plan(desired: Desired, observed: State, *, lenient: bool = False, replace_ne
         plan_table(desired, wanted, there, draft)
         if ref == HOST:
             plan_foreign(wanted, there, draft)
+    for ref in sorted(_hollow(desired, observed), key=lambda ref: ref.key):
+        draft.add(Step.DELETE_NETNS, DeleteNetns(netns=ref, why="an earlier run was cut off, and left its name only"))
     plan_files(desired, observed, doomed, draft)
     refused = tuple(dict.fromkeys(draft.refused))
     if refused and (conflicts.stuck or not lenient):
@@ -79,6 +81,16 @@ def _doomed_netns(desired: Desired, observed: State) -> frozenset[NetnsRef]:
         if ref.kind is NetnsKind.NAMED
         and is_our_netns(there, desired)
         and (ref not in desired.state.namespaces or desired.state.namespaces[ref].owner is None)
+    )
+
+
+def _hollow(desired: Desired, observed: State) -> frozenset[NetnsRef]:
+    """Names without a namespace that are ours, and wanted no more. Those that are wanted are made use of."""
+    return frozenset(
+        ref
+        for ref in observed.hollow
+        if desired.state.namespaces.get(ref, Namespace(ref=ref)).owner is None
+        and (ref in desired.claims.netns or desired.earlier.namespaces.get(ref, Namespace(ref=ref)).owner == desired.stack)
     )
 
 

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import ClassVar
 
-from netwright.backends.netlink import observer, sysctls
+from netwright.backends.netlink import names, observer, sysctls
 from netwright.backends.netlink.executor import Executor
 from netwright.backends.netlink.sockets import Sockets
 from netwright.model.netns import NETNS_FOLDER, NetnsRef, named
@@ -58,6 +58,10 @@ class NetlinkKernel:
             return frozenset(named(entry.name) for entry in os.scandir(NETNS_FOLDER))
         except OSError:
             return frozenset()
+
+    def hollow(self, namespaces: Iterable[NetnsRef]) -> frozenset[NetnsRef]:
+        """Those of which there is only the name: an empty file."""
+        return frozenset(ref for ref in namespaces if names.is_hollow(ref))
 
     def observe(self, namespaces: Iterable[NetnsRef]) -> dict[NetnsRef, Namespace]:
         """Links, addresses, rules, and the routes of all tables but local. A namespace that is not there is absent.

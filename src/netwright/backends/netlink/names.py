@@ -9,6 +9,7 @@ import ctypes
 import errno
 import fcntl
 import os
+import stat
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -17,7 +18,7 @@ from netwright.backends.netlink import sysctls
 from netwright.backends.netlink.channel import Channel
 from netwright.backends.netns import OWN, identity, unshare_network
 from netwright.errors import KernelError
-from netwright.model.netns import NETNS_FOLDER, NetnsRef
+from netwright.model.netns import NETNS_FOLDER, NetnsKind, NetnsRef
 
 # linux/mount.h
 _MS_BIND = 0x1000
@@ -76,6 +77,17 @@ def delete(netns: NetnsRef) -> None:
         target.unlink(missing_ok=True)
     except OSError as error:
         raise KernelError(error.errno or 0, f"removing {target}: {error.strerror}") from error
+
+
+def is_hollow(netns: NetnsRef) -> bool:
+    """Whether there is only the name: the empty file of a run that died before it mounted, or after it unmounted."""
+    if netns.kind is not NetnsKind.NAMED or identity(netns) is not None:
+        return False
+    try:
+        found = Path(netns.path).lstat()
+    except OSError:
+        return False
+    return stat.S_ISREG(found.st_mode) and found.st_size == 0
 
 
 def _give_name(netns: NetnsRef) -> None:
