@@ -7,6 +7,7 @@ null or "" for it: all three are read as "not there".
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -17,6 +18,9 @@ from netwright.model.docker import DRIVER, STACK_LABEL, Attachment, Container, D
 BRIDGE_NAME = "com.docker.network.bridge.name"
 _ID_DIGITS = 12
 """So many of the network's id stand in the name of a bridge that was given none (moby: libnetwork/drivers/bridge)."""
+
+_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*")
+"""What an engine takes for a container (moby: daemon/names)."""
 
 Answer = Mapping[str, Any]
 
@@ -32,7 +36,7 @@ def network(answer: Answer, used_by: Iterable[str]) -> DockerNetwork:
     pools = (answer.get("IPAM") or {}).get("Config") or ()
     driver = answer.get("Driver") or ""
     return DockerNetwork(
-        name=answer["Name"],
+        name=network_name(answer),
         driver=driver,
         owner=labels.get(STACK_LABEL),
         subnets=tuple(_subnet(pool) for pool in pools if pool.get("Subnet")),
@@ -92,9 +96,15 @@ def uses_nftables(info: Answer) -> bool:
 
 
 def container_name(summary: Answer) -> str:
-    """`/web` is its name; `/db/web` is what it is called by a container that links to it."""
+    """`/web` is its name; `/db/web` is what it is called by a container that links to it. What an engine never takes is no name."""
     names: list[str] = [name.removeprefix("/") for name in summary.get("Names") or ()]
-    return next((name for name in names if "/" not in name), summary["Id"][:_ID_DIGITS])
+    return next((name for name in names if _NAME.fullmatch(name)), summary["Id"][:_ID_DIGITS])
+
+
+def network_name(answer: Answer) -> str:
+    """Old engines let a network have any name: of one that no terminal should show, the id's digits."""
+    name: str = answer["Name"]
+    return name if name.isprintable() else answer["Id"][:_ID_DIGITS]
 
 
 def _subnet(pool: Answer) -> DockerSubnet:

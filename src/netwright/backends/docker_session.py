@@ -22,7 +22,7 @@ from requests import Response
 from requests.exceptions import RequestException, Timeout
 from urllib3.exceptions import HTTPError
 
-from netwright.backends.docker_answers import Answer, Unreachable, container, network, uses_nftables
+from netwright.backends.docker_answers import Answer, Unreachable, container, network, network_name, uses_nftables
 from netwright.errors import DockerError
 from netwright.model.docker import STACK_LABEL, Attachment, DockerNetwork, DockerState
 
@@ -65,7 +65,7 @@ class DockerSession:
         with self._asking("list its networks and containers"):
             listed = self._client.networks()
             nftables = self._speaks >= NFTABLES_SINCE and uses_nftables(self._client.info())
-            names = {answer["Id"]: answer["Name"] for answer in listed}
+            names = {answer["Id"]: network_name(answer) for answer in listed}
             owned = {answer["Id"] for answer in listed if STACK_LABEL in (answer.get("Labels") or {})}
             containers = [
                 container(summary, self._inspect(summary["Id"]) if _is_to_be_inspected(summary, owned) else None, names)
@@ -80,7 +80,7 @@ class DockerSession:
         return DockerState(
             version=self._version,
             nftables=nftables,
-            networks={answer["Name"]: network(answer, users.get(answer["Name"], ())) for answer in listed},
+            networks={name: network(answer, users.get(name, ())) for answer in listed if (name := network_name(answer))},
             containers={one.name: one for one in containers},
         )
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from netwright.model.firewall import Published
 from netwright.rtnl import attribute, ip
-from netwright.rtnl.attribute import as_u8, nested
+from netwright.rtnl.attribute import Malformed, as_u8, nested
 from netwright.rtnl.constants import AF_INET, AF_INET6, NLM_F_DUMP
 from netwright.rtnl.message import Request
 from netwright.rtnl.nfnetlink import HEADER, NFNL_SUBSYS_CTNETLINK, message_type
@@ -51,6 +51,8 @@ def forget(connection: Connection) -> Request:
 
 def decode(data: bytes, start: int, end: int) -> Connection | None:
     """Read an IPCTNL_MSG_CT_NEW's body; None for a protocol that cannot be published. Raises Malformed."""
+    if end - start < HEADER.size or end > len(data):
+        raise Malformed(f"a connection's message has {end - start} bytes")
     family, _ = HEADER.unpack_from(data, start)
     entry = attribute.decode(data, start + HEADER.size, end)
     original = attribute.decode(entry.get(CTA_TUPLE_ORIG, b""))
