@@ -34,7 +34,7 @@ from netwright.resolve.protection import ANY_ADDRESS
 from netwright.revising.publication import Publish, Unpublish
 from netwright.revising.request import Port, parse_listened, parse_port
 from netwright.spec.document import Document
-from netwright.spec.load import decode, parse
+from netwright.spec.load import MOST_BYTES, decode, parse
 from netwright.wiring import driver_folder, listening_on_host, open_engine, open_store, open_world
 
 __all__ = [
@@ -202,7 +202,8 @@ def import_host(name: str = "host", *, everything: bool = False) -> str:
 
 def _read(path: Path) -> str:
     try:
-        data = path.read_bytes()
+        with path.open("rb") as file:
+            data = file.read(MOST_BYTES + 1)
     except OSError as error:
         raise SpecError(str(path), [Problem(0, 0, "", f"cannot be read: {error.strerror}")]) from error
     return decode(data, str(path))

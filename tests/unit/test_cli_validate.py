@@ -105,7 +105,12 @@ def test_a_file_that_is_not_there_is_named_with_one_that_is() -> None:
 def test_what_is_not_utf8_is_pointed_at() -> None:
     Path("latin.yaml").write_bytes(b"version: 1\nname: caf\xe9\n")
     status, _, err = netwright("validate", "latin.yaml")
-    assert (status, err.splitlines()[0]) == (2, "latin.yaml:2:10: is not UTF-8 text from here on")
+    assert (status, err.splitlines()[0]) == (2, "latin.yaml:2:10: the byte 0xe9 is not UTF-8")
+
+
+def test_what_never_ends_is_not_read_to_its_end() -> None:
+    status, _, err = netwright("validate", "/dev/zero")
+    assert (status, err.splitlines()[:2]) == (2, ["/dev/zero: is larger than 64 MiB", "    hint: is it the file that you mean?"])
 
 
 def test_a_folder_is_no_file() -> None:

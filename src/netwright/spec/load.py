@@ -22,10 +22,16 @@ _ROUNDS = 12
 """Leaving a part out can make what is around it incomplete; a file is not deeper than this."""
 
 
+MOST_BYTES = 64 << 20
+"""Of a file: ten times what the largest stack takes. Whoever reads one need not read more than a byte beyond it."""
+
+
 def decode(data: bytes, source: str) -> str:
     """A file's bytes as text: UTF-8, with or without a byte order mark. Raises SpecError."""
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise SpecError(source, [Problem(1, 1, "", "the file is UTF-16, not UTF-8", "save it as UTF-8")])
+    if len(data) > MOST_BYTES:
+        raise SpecError(source, [Problem(0, 0, "", f"is larger than {MOST_BYTES >> 20} MiB", "is it the file that you mean?")])
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

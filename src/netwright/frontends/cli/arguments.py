@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from contextlib import closing
+from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,21 +33,16 @@ def is_file(argument: str) -> bool:
 
 def read_document(path: str) -> Document:
     """The file's document; `-` is standard input. Raises SpecError, also where there is no such file."""
-    from netwright.spec.load import parse
+    from netwright.spec.load import MOST_BYTES, decode, parse
 
     source = "<stdin>" if path == "-" else path.encode(errors="replace").decode()
     try:
-        content = sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
+        with nullcontext(sys.stdin.buffer) if path == "-" else Path(path).open("rb") as file:
+            content = file.read(MOST_BYTES + 1)
     except OSError as error:
         near = _near(path) if isinstance(error, FileNotFoundError) else None
         raise SpecError(source, [Problem(0, 0, "", f"cannot be read: {error.strerror}", near)]) from None
-    try:
-        text = content.decode()
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        column = error.start - content.rfind(b"\n", 0, error.start)
-        raise SpecError(source, [Problem(line, column, "", "is not UTF-8 text from here on")]) from None
-    return parse(text, source)
+    return parse(decode(content, source), source)
 
 
 def stack_of(argument: str) -> str:
