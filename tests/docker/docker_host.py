@@ -30,6 +30,8 @@ from docker_engines import Programs
 import own_host
 
 IMAGE = "bb:1"
+CHURN = int(os.environ.get("NETWRIGHT_CHURN", "24"))
+"""Containers that a test starts and stops in a row."""
 PATIENCE_SECONDS = 60
 PR_SET_PDEATHSIG = 1
 MOUNTS = """\

@@ -7,15 +7,17 @@ import os
 import signal
 import subprocess
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
-from docker_host import IMAGE, DockerHost, wait_for
+from docker_host import CHURN, IMAGE, DockerHost, wait_for
 
 import netwright
 from clients import fetch
 from daemon_process import DaemonProcess, until
 from firewalls import NEEDS_FIREWALLD, NEEDS_UFW, firewalld, has_firewalld, has_ufw, ufw
+from netwright.backends.store import SqliteStore
 
 PUBLISHED = """\
 version: 1
@@ -45,8 +47,6 @@ containers:
     networks: {custom: {address: 172.30.0.10}}
     interfaces: {eth7: {network: lan, address: 192.168.77.20, mtu: 1400}}
 """
-CHURN = int(os.environ.get("NETWRIGHT_CHURN", "24"))
-"""Containers that are started and stopped in a row."""
 
 
 @pytest.fixture
@@ -252,13 +252,13 @@ policies:
     )
 
     def there() -> dict[str, object]:
-        """Links, elements and leases, when the daemon has nothing more to do."""
+        """Links, rules and elements, when the daemon has nothing more to do."""
         with netwright.open_engine(state_folder=str(daemon.state)) as netwrights:
             (standing,) = netwrights.status("lab")
             assert standing.drift is not None
             if standing.drift.operations:
                 return {}
-        rules = engine.run("nft", "--stateless", "list", "table", "inet", "nw_lab", check=False)
+        rules = [engine.run("nft", "--stateless", "list", "table", "inet", name, check=False) for name in ("nw_lab", "nwp_lab")]
         saved = engine.run("sh", "-c", "iptables-save; ip6tables-save")
         return {
             "links": sorted(one["ifname"] for one in json.loads(engine.run("ip", "-j", "link"))),
@@ -266,9 +266,13 @@ policies:
             "ours": [line for line in saved.splitlines() if "netwright" in line],
         }
 
+    def leased() -> dict[str, str]:
+        with closing(SqliteStore(str(daemon.state))) as store:
+            return dict(store.leases("lab"))
+
     until("it to be in order", there)
     before = there()
-    descriptors = None
+    descriptors = leases = None
     batch = 8
     for first in range(0, CHURN, batch):
         names = [f"many{number}" for number in range(first, min(first + batch, CHURN))]
@@ -290,8 +294,10 @@ policies:
         if first == 0:
             until("it to be as before", lambda: there() == before)
             daemon.quiet()
-            descriptors = daemon.descriptors()
+            descriptors, leases = daemon.descriptors(), leased()
     until("it to be as before", lambda: there() == before)
     daemon.quiet()
+    # An address stays with the container that the file names, and with nobody else.
+    assert leased() == leases
     assert daemon.descriptors() == descriptors
     assert daemon.end(signal.SIGTERM) == 0

@@ -71,7 +71,7 @@ class PluginServer:
         except NetwrightError as error:
             self._told(f"{method} refused: {error}")
             return _response(_refusal(sentence(error)))
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             return _response(_refusal(f"the request cannot be read: {error}"))
         except Exception as error:  # noqa: BLE001 - Docker waits for an answer
             self._told(f"{method}: {type(error).__name__}: {error}")
