@@ -24,6 +24,8 @@ _ROUNDS = 12
 
 MOST_BYTES = 64 << 20
 """Of a file: ten times what the largest stack takes. Whoever reads one need not read more than a byte beyond it."""
+_MARK = "\ufeff"
+"""The byte order mark that some editors write first. (The codec utf-8-sig is not built in: who may not read the library's files has none.)"""
 
 
 def decode(data: bytes, source: str) -> str:
@@ -33,9 +35,9 @@ def decode(data: bytes, source: str) -> str:
     if len(data) > MOST_BYTES:
         raise SpecError(source, [Problem(0, 0, "", f"is larger than {MOST_BYTES >> 20} MiB", "is it the file that you mean?")])
     try:
-        return data.decode("utf-8-sig")
+        return data.decode().removeprefix(_MARK)
     except UnicodeDecodeError as error:
-        before = data[: error.start].decode("utf-8-sig")
+        before = data[: error.start].decode().removeprefix(_MARK)
         line = before.count("\n") + 1
         column = len(before) - before.rfind("\n")
         raise SpecError(
@@ -50,7 +52,7 @@ def parse(text: str, source: str) -> Document:
     Keys at the top that start with `x-` are yours: not looked at, a place for what aliases and merge keys repeat.
     Raises SpecError that carries every problem.
     """
-    text = text.removeprefix("\ufeff")
+    text = text.removeprefix(_MARK)
     tree = read(text)
     if tree.root is None:
         raise SpecError(source, tree.problems)
