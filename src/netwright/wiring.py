@@ -16,6 +16,7 @@ from netwright.backends.files import NetnsFiles
 from netwright.backends.iptables import Iptables
 from netwright.backends.netlink import NetlinkKernel
 from netwright.backends.nft import Nft
+from netwright.backends.service import notify, only_one
 from netwright.backends.store import SqliteStore
 from netwright.backends.world import LiveWorld
 from netwright.dockerdriver.conflicts import Claim, claims_of
@@ -28,6 +29,23 @@ if TYPE_CHECKING:
     from netwright.model.listening import Listening
     from netwright.model.notice import Notice
     from netwright.ports import Listener, Log
+
+__all__ = [
+    "default_folder",
+    "driver_folder",
+    "listening_on_host",
+    "notify",
+    "only_one",
+    "open_docker",
+    "open_driver_store",
+    "open_engine",
+    "open_listener",
+    "open_log",
+    "open_store",
+    "open_world",
+    "peer_caller",
+    "state_folder",
+]
 
 STATE_FOLDER = "/var/lib/netwright"
 """Where the database is, unless NETWRIGHT_STATE says otherwise."""

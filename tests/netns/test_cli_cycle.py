@@ -273,6 +273,13 @@ def test_what_only_the_host_shows_to_be_wrong_is_said_and_nothing_is_touched(hos
     assert (host.links(), host.namespaces()) == (before, [])
 
 
+def test_a_log_without_events_says_so_and_prints_no_document(host) -> None:
+    told = netwright("events", "shop")
+    assert (told.returncode, told.stdout, told.stderr) == (0, "", "The daemon has done nothing yet, as far as its log goes back.\n")
+    told = netwright("events", "--json")
+    assert (told.returncode, told.stdout, told.stderr) == (0, "", "")
+
+
 def test_the_log_tells_who_changed_what_by_which_command(host, monkeypatch: pytest.MonkeyPatch) -> None:
     assert netwright("log").stderr == "Nothing was changed here yet, as far as the log goes back.\n"
     monkeypatch.setenv("SUDO_USER", "ann")

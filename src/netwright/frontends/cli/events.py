@@ -12,6 +12,7 @@ from netwright.frontends.cli.arguments import StackType, stack_of
 from netwright.frontends.cli.daemon_socket import daemon_for_user
 from netwright.frontends.cli.privilege import need_state
 
+NOTHING = "The daemon has done nothing yet, as far as its log goes back."
 PATIENCE = 0.1
 """Seconds between two looks whether there is something new."""
 
@@ -35,8 +36,12 @@ def events(stack: str | None, *, follow: bool, as_json: bool) -> int:
     name = None if stack is None else stack_of(stack)
     daemon = daemon_for_user()
     if daemon is not None:
+        told = 0
         for line in daemon.events(name, follow=follow, as_json=as_json):
             say.data(line)
+            told += 1
+        if not told and not as_json:
+            say.words(NOTHING)
         return 0
     need_state("events", "reads the state")
     from netwright.model.event import Event, event_document
@@ -54,6 +59,8 @@ def events(stack: str | None, *, follow: bool, as_json: bool) -> int:
     kept = log.read(name)
     for event in kept:
         show(event)
+    if not kept and not as_json:
+        say.words(NOTHING)
     for more in added or ():
         if more is None:
             time.sleep(PATIENCE)

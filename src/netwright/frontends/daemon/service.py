@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import gc
 import os
 import signal
-import socket
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from pathlib import Path
+from collections.abc import Callable
+from contextlib import suppress
 
 from netwright.errors import Busy
 from netwright.frontends.daemon.access import group_id
 from netwright.frontends.daemon.keeper import Keeper
 from netwright.frontends.daemon.server import Server
 from netwright.frontends.daemon.workshop import Workshop
-from netwright.wiring import open_log, state_folder
+from netwright.wiring import notify, only_one, open_log, state_folder
 
 Told = Callable[[str], None]
 OBJECTS = 5_000
 """Made between two collections of cycles."""
-_NOTIFY_SECONDS = 1.0
-"""Whoever listens and does not read is no reason to stand still."""
 
 
 def run(*, socket_path: str, group: str, told: Told) -> None:
@@ -32,23 +27,10 @@ def run(*, socket_path: str, group: str, told: Told) -> None:
     gc.set_threshold(OBJECTS)
     folder = state_folder()
     number = group_id(group)
-    with alone(folder):
+    refusal = Busy("The daemon runs already, in another process.", hint="stop that one first: systemctl stop netwright")
+    # Two daemons would repair each other's repairs.
+    with only_one(f"{folder}/daemon.lock", refusal):
         asyncio.run(_serve(folder, socket_path, number, told))
-
-
-@contextmanager
-def alone(folder: str) -> Iterator[None]:
-    """Two daemons would repair each other's repairs. The kernel drops the lock with its holder. Raises Busy."""
-    Path(folder).mkdir(mode=0o700, parents=True, exist_ok=True)
-    lock = os.open(f"{folder}/daemon.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise Busy("The daemon runs already, in another process.", hint="stop that one first: systemctl stop netwright") from None
-        yield
-    finally:
-        os.close(lock)
 
 
 async def _serve(folder: str, socket_path: str, group: int | None, told: Told) -> None:
@@ -96,13 +78,3 @@ async def _watchdog() -> None:
     while True:
         notify("WATCHDOG=1")
         await asyncio.sleep(int(microseconds) / 2e6)
-
-
-def notify(state: str) -> None:
-    """sd_notify(3): nothing where nobody listens."""
-    address = os.environ.get("NOTIFY_SOCKET")
-    if not address:
-        return
-    with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as listener:
-        listener.settimeout(_NOTIFY_SECONDS)
-        listener.sendto(state.encode(), "\0" + address[1:] if address.startswith("@") else address)

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import hashlib
-import os
 import signal
 import socket
 import time
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 
 from netwright.engine.engine import Engine
@@ -22,7 +20,7 @@ from netwright.frontends.docker_plugin.server import PluginServer
 from netwright.frontends.docker_plugin.stacks import Stacks
 from netwright.frontends.docker_plugin.watch import Watch
 from netwright.model.docker import DockerState
-from netwright.wiring import driver_folder, open_docker, open_driver_store, open_store, open_world
+from netwright.wiring import driver_folder, notify, only_one, open_docker, open_driver_store, open_store, open_world
 
 SOCKET = "/run/docker/plugins/netwright.sock"
 """Where Docker looks for a driver of this name."""
@@ -42,7 +40,9 @@ def run(*, socket_path: str = SOCKET, spec_path: str | None = None, told: Told) 
 
     Raises Busy where it runs already, and NetwrightError where it cannot begin.
     """
-    with alone(driver_folder()):
+    refusal = Busy("Netwright serves Docker as its driver already, in another process.", hint="stop that one first")
+    # Two plugins would give out the same addresses.
+    with only_one(f"{driver_folder()}/plugin.lock", refusal):
         asyncio.run(_serve(socket_path, spec_path, told))
 
 
@@ -56,21 +56,6 @@ def open_driver(told: Told) -> Driver:
         site=site(),
         told=told,
     )
-
-
-@contextmanager
-def alone(folder: str) -> Iterator[None]:
-    """Two plugins would give out the same addresses. The kernel drops the lock with its holder. Raises Busy."""
-    Path(folder).mkdir(mode=0o700, parents=True, exist_ok=True)
-    lock = os.open(f"{folder}/plugin.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise Busy("Netwright serves Docker as its driver already, in another process.", hint="stop that one first") from None
-        yield
-    finally:
-        os.close(lock)
 
 
 def site() -> str:
@@ -102,10 +87,10 @@ async def _serve(socket_path: str, spec_path: str | None, told: Told) -> None:
         Path(spec_path).parent.mkdir(mode=0o755, parents=True, exist_ok=True)
         Path(spec_path).write_text(f"unix://{socket_path}\n", encoding="utf-8")
     told(f"Serving Docker's driver netwright on {socket_path}.")
-    _notify("READY=1")
+    notify("READY=1")
     keeping = asyncio.create_task(keep(server, driver, told))
     await stop.wait()
-    _notify("STOPPING=1")
+    notify("STOPPING=1")
     keeping.cancel()
     with suppress(asyncio.CancelledError):
         await keeping
@@ -162,12 +147,3 @@ async def _telling(task: Awaitable[None], before: str, told: Told) -> str:
             told(str(error))
         return str(error)
     return ""
-
-
-def _notify(state: str) -> None:
-    """sd_notify(3)."""
-    address = os.environ.get("NOTIFY_SOCKET")
-    if not address:
-        return
-    with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as journal:
-        journal.sendto(state.encode(), "\0" + address[1:] if address.startswith("@") else address)
