@@ -110,7 +110,15 @@ class DockerHost:
     def container(self, name: str, *options: str, command: tuple[str, ...] = ("sleep", "1000000")) -> int:
         """Start a container of busybox; its pid."""
         # A first process ignores TERM unless it says otherwise: Docker would wait ten seconds for each container to stop.
-        self.docker("run", "--detach", "--name", name, "--stop-signal", "KILL", *options, IMAGE, *command)
+        start = ("run", "--detach", "--name", name, "--stop-signal", "KILL", *options, IMAGE, *command)
+        try:
+            self.docker(*start)
+        except AssertionError as error:
+            # runc's words where its first process died before it could say why: not of what is tested here.
+            if "error during container init: %!w(<nil>)" not in str(error):
+                raise
+            self.docker("rm", "--force", name)
+            self.docker(*start)
         return self.pid(name)
 
     def pid(self, name: str) -> int:
