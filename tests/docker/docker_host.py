@@ -69,7 +69,7 @@ class DockerHost:
         self.log = self.folder / "dockerd.log"
         self.cgroup = f"netwright-tests-{os.getpid()}-{programs.name}"
         self._process: subprocess.Popen[bytes] | None = None
-        self._mounts = ""
+        self._mounts: int | None = None
         with own_host.away():
             own_host.new_network()
             self.ext = own_host.open_network()
@@ -110,15 +110,7 @@ class DockerHost:
     def container(self, name: str, *options: str, command: tuple[str, ...] = ("sleep", "1000000")) -> int:
         """Start a container of busybox; its pid."""
         # A first process ignores TERM unless it says otherwise: Docker would wait ten seconds for each container to stop.
-        start = ("run", "--detach", "--name", name, "--stop-signal", "KILL", *options, IMAGE, *command)
-        try:
-            self.docker(*start)
-        except AssertionError as error:
-            # runc's words where its first process died before it could say why: not of what is tested here.
-            if "error during container init: %!w(<nil>)" not in str(error):
-                raise
-            self.docker("rm", "--force", name)
-            self.docker(*start)
+        self.docker("run", "--detach", "--name", name, "--stop-signal", "KILL", *options, IMAGE, *command)
         return self.pid(name)
 
     def pid(self, name: str) -> int:
@@ -179,6 +171,9 @@ class DockerHost:
             process.kill()
             process.wait(PATIENCE_SECONDS)
         wait_for("what dockerd had started to end", lambda: not self._end_members())
+        if self._mounts is not None:
+            os.close(self._mounts)
+            self._mounts = None
         # A killed containerd that nobody has reaped yet would be taken for a living one by its pid.
         for left in (self.socket, self.folder / "pid", self.folder / "exec" / "containerd" / "containerd.pid"):
             left.unlink(missing_ok=True)
@@ -245,14 +240,20 @@ class DockerHost:
     def _answers(self) -> bool:
         assert self._process is not None
         assert self._process.poll() is None, f"it ended with status {self._process.returncode}"
-        mounts = os.readlink(f"/proc/{self._process.pid}/ns/mnt")
-        # Until `unshare` has run, it is the tests' own, whose processes are to be left alone.
-        self._mounts = mounts if mounts != os.readlink("/proc/thread-self/ns/mnt") else ""
+        if self._mounts is None:
+            # Held open: the number of a namespace that is gone is given to the next one, e.g. to a container of another worker's engine.
+            mounts = os.open(f"/proc/{self._process.pid}/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
+            # Until `unshare` has run, it is the tests' own, whose processes are to be left alone.
+            if os.fstat(mounts).st_ino == os.stat("/proc/thread-self/ns/mnt").st_ino:
+                os.close(mounts)
+            else:
+                self._mounts = mounts
         info = ["docker", "--host", self.url, "info"]
         return self.socket.exists() and subprocess.run(info, check=False, capture_output=True).returncode == 0
 
     def _end_members(self) -> list[int]:
         """Kill the processes that live in dockerd's mount namespace, and their children (containers have another one)."""
+        mounts = None if self._mounts is None else os.fstat(self._mounts).st_ino
         parents: dict[int, int] = {}
         members: set[int] = set()
         for entry in Path("/proc").iterdir():
@@ -260,7 +261,7 @@ class DockerHost:
                 continue
             try:
                 parents[int(entry.name)] = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
-                if self._mounts and os.readlink(entry / "ns/mnt") == self._mounts:
+                if mounts is not None and (entry / "ns/mnt").stat().st_ino == mounts:
                     members.add(int(entry.name))
             except OSError:
                 continue

@@ -66,11 +66,25 @@ def _bind(mapping: PortMapping, family: int) -> list[socket.socket]:
     try:
         if family == 6:
             bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        bound.bind((mapping.host_ip or _ANY[family], mapping.host_port))
+        _take(bound, (mapping.host_ip or _ANY[family], mapping.host_port))
     except BaseException:
         bound.close()
         raise
     return [bound]
+
+
+def _take(bound: socket.socket, address: tuple[str, int]) -> None:
+    """Raises OSError where another program has the port. Connections of an earlier one that are in TIME-WAIT (RFC 9293) are in nobody's way."""
+    try:
+        bound.bind(address)
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE or bound.type != socket.SOCK_STREAM:
+            raise
+        # socket(7): with it, only a socket that listens is in the way.
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind(address)
+        # Taken off: another program that sets it, as most do, could listen here otherwise.
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
 
 
 def _refusal(mapping: PortMapping, error: OSError) -> Refused:
