@@ -7,12 +7,11 @@ from collections.abc import Iterator
 from contextlib import closing
 
 import pytest
+from stacks import run
 
 from netwright.dockerdriver.records import PortMapping
 from netwright.errors import Refused
 from netwright.frontends.docker_plugin.host_ports import HostPorts
-from stacks import run
-
 
 pytestmark = pytest.mark.netns
 WEB = PortMapping(protocol="tcp", host_ip=None, host_port=8080, container_port=80)
