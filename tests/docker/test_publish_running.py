@@ -157,3 +157,26 @@ def test_the_file_on_disk_is_changed_with_the_stack_where_that_is_wanted(engine:
     cli("apply", "shop.yaml", folder=tmp_path)
     assert fetch(outside(engine), "10.0.0.1", 8081, "10.1.7.7") == "the page"
     assert fetch(outside(engine), "10.0.0.1", 8080, "10.1.7.7") == "refused"
+
+
+def test_an_entry_that_the_host_does_not_allow_any_more_keeps_nobody_from_publishing_another(engine: DockerHost, state: Path) -> None:
+    engine.container("web")
+    engine.web("db", page="the base")
+    netwright.publish("web", "8080:80")
+    engine.docker("rm", "--force", "web")
+    engine.web("shop", "--publish", "8080:80", page="the shop")
+    engine.container("web")
+    done = cli("publish", "db", "9090:80")
+    assert (
+        "Left out, as it was: netwright publish:7:9: containers.web.publish[0]: Docker publishes port 8080/tcp already, for shop\n"
+        in done.stderr
+    )
+    assert [fetch(outside(engine), "10.0.0.1", port) for port in (8080, 9090)] == ["the shop", "the base"]
+    refused = cli("publish", "web", "8080:81", "--replace", status=2).stderr
+    assert "netwright publish:7:9: containers.web.publish[0]: Docker publishes port 8080/tcp already, for shop" in refused
+    assert "containers.db" not in refused
+    engine.docker("rm", "--force", "shop")
+    engine.docker("rm", "--force", "web")
+    engine.web("web")
+    assert "Left out" not in cli("publish", "db", "9091:80").stderr
+    assert [fetch(outside(engine), "10.0.0.1", port) for port in (8080, 9090, 9091)] == ["the page", "the base", "the base"]

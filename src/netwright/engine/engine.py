@@ -18,10 +18,11 @@ from netwright.engine.guard import lockout_reasons
 from netwright.engine.interruption import undisturbed
 from netwright.engine.outcome import Outcome, Progress, Revision, StackStatus
 from netwright.engine.recording import digest_of, failed_deed
-from netwright.engine.rewriting import Change, revision, rewritten
+from netwright.engine.rewriting import Change, revision, rewritten, tolerance_of
 from netwright.engine.runs import Runs
 from netwright.engine.standing import standing
 from netwright.engine.target import draw
+from netwright.engine.tolerance import EVERYTHING
 from netwright.errors import ApplyFailed, NetwrightError
 from netwright.model.caller import Caller
 from netwright.model.deed import Act, Deed, Result
@@ -100,7 +101,7 @@ class Engine:
                 Act.REVISE,
                 recovered=recovered,
                 confirm_seconds=None,
-                lenient=revised.withdraws,
+                tolerance=tolerance_of(revised),
                 guarded=not allow_lockout,
             )
             return revision(revised, outcome.plan, self._still_to_be_confirmed(revised.stack, outcome))
@@ -110,7 +111,14 @@ class Engine:
         self._progress.phase("observing")
         revised = rewritten(self._world, self._store, change)
         journal = self._store.journals().get(revised.stack)
-        drawn = draw(self._world, self._store, revised.stack, revised.document, journal=journal, lenient=revised.withdraws)
+        drawn = draw(
+            self._world,
+            self._store,
+            revised.stack,
+            revised.document,
+            journal=journal,
+            tolerance=tolerance_of(revised),
+        )
         return revision(revised, drawn.plan, None)
 
     def keep(self, stack: str, *, wait: bool = True) -> Outcome | None:
@@ -124,7 +132,7 @@ class Engine:
             if committed is None:
                 return None
             document = parse(committed.spec, committed.source)
-            return self._runs.change(stack, document, Act.REPAIR, recovered=(), confirm_seconds=None, lenient=True)
+            return self._runs.change(stack, document, Act.REPAIR, recovered=(), confirm_seconds=None, tolerance=EVERYTHING)
 
     def destroy(self, stack: str, *, wait: bool = True, allow_lockout: bool = False) -> Outcome:
         """Remove all that the stack owns and give back what it borrowed. Nothing there is a success. Raises as `apply`.
@@ -233,7 +241,7 @@ class Engine:
                     recovered=(),
                     confirm_seconds=None,
                     leases=trial.leases,
-                    lenient=True,
+                    tolerance=EVERYTHING,
                     replace_networks=True,
                 )
             except NetwrightError as error:

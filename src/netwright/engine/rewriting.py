@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from netwright.engine.outcome import Outcome, Revision
+from netwright.engine.tolerance import EVERYTHING, Tolerance
 from netwright.errors import NetwrightError
 from netwright.model.docker import DockerState
 from netwright.model.operation import Plan
@@ -31,6 +32,11 @@ def rewritten(world: World, store: Store, change: Change) -> Revised:
             # Written by another version: its owner is told so by whatever is done with it next.
             continue
     return change(documents, lambda: world.observe(Scope(docker=True)).docker or DockerState(reachable=False, why="Docker was not asked"))
+
+
+def tolerance_of(revised: Revised) -> Tolerance:
+    """What a command changes is not refused for what was so before."""
+    return EVERYTHING if revised.withdraws else Tolerance(standing=True, asked=revised.asked)
 
 
 def revision(revised: Revised, plan: Plan, outcome: Outcome | None) -> Revision:

@@ -16,6 +16,7 @@ from netwright.engine.interruption import sigterm_interrupts, undisturbed
 from netwright.engine.outcome import Outcome, Progress
 from netwright.engine.recording import deed_of, failed_deed
 from netwright.engine.target import Draw, draw
+from netwright.engine.tolerance import EVERYTHING, NOTHING, Tolerance
 from netwright.errors import ApplyFailed, Interrupted, NetwrightError, Refused, SpecError
 from netwright.model.caller import Caller
 from netwright.model.deed import Act, Result
@@ -47,7 +48,7 @@ class Runs:
         recovered: tuple[str, ...],
         confirm_seconds: float | None,
         leases: Mapping[str, str] | None = None,
-        lenient: bool = False,
+        tolerance: Tolerance = NOTHING,
         guarded: bool = False,
         replace_networks: bool = False,
     ) -> Outcome:
@@ -64,9 +65,12 @@ class Runs:
                 document,
                 journal=cut_off,
                 leases=leases,
-                lenient=lenient,
+                tolerance=tolerance,
                 replace_networks=replace_networks,
             )
+            if tolerance and not tolerance.news:
+                for left_out in drawn.spared:
+                    self._progress.note(f"Left out, as it was: {left_out}")
             if guarded and drawn.plan:
                 refuse_lockout(self._caller, document, drawn)
         except (Refused, SpecError) as error:
@@ -77,19 +81,19 @@ class Runs:
             raise
         if not drawn.plan:
             deed = deed_of(act, stack, self._caller, previous, document)
-            commit(self._store, stack, document, drawn, deed, changed=cut_off is not None, lenient=lenient)
+            commit(self._store, stack, document, drawn, deed, changed=cut_off is not None, lenient=bool(tolerance))
             return Outcome(plan=drawn.plan, seconds=time.monotonic() - started, recovered=recovered)
         journal = drawn.journal(document, cut_off, started_at=time.time())
         deadline = None
         intended = drawn.plan.operations
         try:
             with sigterm_interrupts():
-                drawn, done = self._reach(stack, document, drawn, journal, lenient=lenient, patient=lenient)
+                drawn, done = self._reach(stack, document, drawn, journal, tolerance=tolerance, patient=tolerance.news)
                 with undisturbed():
                     # Before the commit: a crash between the two goes back to what was committed.
                     deadline = self._set_trial(stack, previous, confirm_seconds) if confirm_seconds is not None else None
                     deed = deed_of(act, stack, self._caller, previous, document, done.operations)
-                    commit(self._store, stack, document, drawn, deed, changed=True, lenient=lenient)
+                    commit(self._store, stack, document, drawn, deed, changed=True, lenient=bool(tolerance))
         except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - whatever happened, the host goes back first
             with self._told(act, stack, previous, intended):
                 self._roll_back(stack, previous, error, journal)
@@ -107,7 +111,7 @@ class Runs:
             raise
 
     def _reach(
-        self, stack: str, document: Document | None, drawn: Draw, journal: Journal, *, lenient: bool, patient: bool = False
+        self, stack: str, document: Document | None, drawn: Draw, journal: Journal, *, tolerance: Tolerance, patient: bool = False
     ) -> tuple[Draw, Plan]:
         """Execute and verify: plan again, and expect nothing. Gives what was seen at the end, and all that was done.
 
@@ -127,7 +131,7 @@ class Runs:
             self._store.begin(journal, drawn.plan.loans)
             self._progress.planned(drawn.plan)
             self._progress.phase("applying")
-            look = partial(draw, self._world, self._store, stack, document, journal=journal, trust={}, lenient=lenient)
+            look = partial(draw, self._world, self._store, stack, document, journal=journal, trust={}, tolerance=tolerance)
             done = replace(drawn.plan, operations=(*done.operations, *drawn.plan.operations))
             try:
                 self._world.execute(drawn.plan.operations, self._progress.done)
@@ -173,10 +177,10 @@ class Runs:
     def restore(self, stack: str, previous: Commit | None, journal: Journal, *, recovering: bool = False) -> None:
         """Back to what was committed. `recovering`: from a run of somebody else's, that was cut short."""
         document = parse(previous.spec, previous.source) if previous else None
-        drawn = draw(self._world, self._store, stack, document, journal=journal, lenient=True)
+        drawn = draw(self._world, self._store, stack, document, journal=journal, tolerance=EVERYTHING)
         done = drawn.plan
         if drawn.plan:
-            drawn, done = self._reach(stack, document, drawn, journal, lenient=True)
+            drawn, done = self._reach(stack, document, drawn, journal, tolerance=EVERYTHING)
         for left_out in drawn.spared:
             self._progress.note(f"Could not be brought back: {left_out}")
         # What waits, or is left out for now, keeps its address.

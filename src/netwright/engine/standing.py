@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from netwright.engine.outcome import StackStatus
 from netwright.engine.target import Draw, draw
+from netwright.engine.tolerance import EVERYTHING, NOTHING
 from netwright.errors import NetwrightError
 from netwright.model.names import policy_table_name
 from netwright.model.state import State
@@ -46,7 +47,7 @@ def _standing(
     observed = State()
     try:
         document = parse(commit.spec, commit.source) if commit else None
-        drawn = draw(world, store, name, document, journal=journal, lenient=lenient)
+        drawn = draw(world, store, name, document, journal=journal, tolerance=EVERYTHING if lenient else NOTHING)
         observed = _counted(world, name, drawn.observed)
     except NetwrightError as error:
         trouble = str(error)

@@ -8,6 +8,7 @@ from functools import partial
 from ipaddress import ip_interface
 
 from netwright.engine.survey import look_closer, look_first
+from netwright.engine.tolerance import NOTHING, Tolerance
 from netwright.errors import NetwrightError, Problem, Refused, SpecError
 from netwright.model.address import ip_of
 from netwright.model.loan import ConnectionLoan, DetachmentLoan, Loan, NicLoan, SysctlLoan
@@ -39,7 +40,7 @@ class Draw:
     inherited: dict[str, tuple[SysctlLoan, ...]]
     """Sysctl loans that go over to other stacks, which want the value that this one wants no more."""
     spared: tuple[str, ...] = ()
-    """Of a lenient draw: what the host does not allow (any more), and is left out."""
+    """What the host does not allow (any more), and is left out."""
 
     def loans_after(self, loans: tuple[Loan, ...]) -> tuple[Loan, ...]:
         """What stays borrowed when the target is reached."""
@@ -84,13 +85,13 @@ def draw(
     journal: Journal | None = None,
     trust: dict[str, str] | None = None,
     leases: Mapping[str, str] | None = None,
-    lenient: bool = False,
+    tolerance: Tolerance = NOTHING,
     replace_networks: bool = False,
 ) -> Draw:
     """Observe, resolve, plan. `document` None: towards nothing. `journal`: an unfinished run whose traces count as ours.
 
     `trust`: fingerprints to believe instead of the remembered ones. `leases`: addresses that the document had given out, where
-    those of the last commit are not its own. `lenient`: what the host does not allow is left out, and
+    those of the last commit are not its own. `tolerance`: of what the host does not allow; what is left out is
     told in `spared`. `replace_networks`: Docker networks may be made anew though others' containers are on them. Raises SpecError for problems that have a place in the file, Refused for conflicts with the host; nothing
     was touched.
     """
@@ -124,10 +125,13 @@ def draw(
         resolved = resolve(document, mine)
         if not resolved.leases.items() <= mine.leases.items() and (others := _neighbours(store, document, commits, facts)):
             resolved = resolve(document, replace(mine, elsewhere=_addresses(others), elsewhere_subnets=_subnets(others)))
-    if not lenient and document is not None:
+    if not tolerance.news and document is not None:
         if stack in store.reserved:
             raise Refused(f"The stack {stack} is Netwright's own: Docker's networks of the driver netwright.", hint="choose another name")
-        if problems := (*resolved.problems, *_taken(document, commits, store)):
+        problems = (*resolved.problems, *_taken(document, commits, store))
+        if problems and tolerance and committed is not None:
+            problems = tolerance.remaining(problems, (*resolve(committed, facts).problems, *_taken(committed, commits, store)))
+        if problems:
             raise SpecError(document.source, problems)
         if resolved.refused:
             raise Refused("\n".join(resolved.refused))
@@ -147,7 +151,7 @@ def draw(
     )
     observed = look_closer(world, first, desired)
     given_up = [loan for loan in loans if loan not in loans_held(resolved.desired, loans)]
-    made = plan(desired, observed, lenient=lenient, replace_networks=replace_networks)
+    made = plan(desired, observed, lenient=tolerance.news, replace_networks=replace_networks)
     source = document.source if document is not None else ""
     return Draw(
         plan=made,
@@ -156,7 +160,9 @@ def draw(
         target=resolved.desired,
         leases=resolved.leases,
         inherited=inherit(given_up, others),
-        spared=(*(p.text(source).partition("\n")[0] for p in resolved.problems), *made.waiting[len(desired.waiting) :]) if lenient else (),
+        spared=(*(p.text(source).partition("\n")[0] for p in resolved.problems), *made.waiting[len(desired.waiting) :])
+        if tolerance
+        else (),
     )
 
 

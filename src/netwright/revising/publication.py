@@ -11,7 +11,7 @@ from netwright.model.docker import DockerState
 from netwright.revising.request import Port
 from netwright.revising.surgery import with_item, with_value, without
 from netwright.revising.whereabouts import Entry, Holder, entries, holder_for, holders, real_container
-from netwright.spec.document import Document
+from netwright.spec.document import Document, path_text
 from netwright.spec.load import parse
 from netwright.spec.values import Listen
 from netwright.spec.yaml_tree import read
@@ -32,8 +32,10 @@ class Revised:
     document: Document | None
     said: str
     """What is different now, for the user."""
+    asked: str = ""
+    """The path of what is added, in the new file."""
     withdraws: bool = False
-    """It only takes away: what else the host does not allow (any more) is no reason not to."""
+    """It only takes away: what the host does not allow (any more) is no reason not to."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +81,9 @@ class Publish:
             text = with_value(text, ("containers", holder.name), {"docker": holder.docker})
         text = with_item(text, holder.list_path, self.port.of_container() if holder.container else self.port.of_host(holder.name))
         said = f"{self.target}: {self.port.words()}, in the stack {holder.stack}."
-        return Revised(stack=holder.stack, document=parse(text, _source(document, self.base)), said=said)
+        made = parse(text, _source(document, self.base))
+        asked = next(path_text(entry.path) for entry in entries(made) if entry.port.listen == self.port.listen)
+        return Revised(stack=holder.stack, document=made, said=said, asked=asked)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
