@@ -19,8 +19,11 @@ _SPECIAL = (
     ("127.0.0.0/8", "loopback addresses"),
     ("224.0.0.0/4", "multicast addresses"),
     ("::1/128", "the loopback address"),
+    ("::ffff:0:0/96", "IPv4-mapped addresses (RFC 4291), which no wire carries"),
     ("ff00::/8", "multicast addresses"),
 )
+_LINK_LOCAL6 = subnet("fe80::/10")
+"""An interface may have such an address beside others; a network has no use for it, for each link has the whole prefix for itself."""
 _BRIDGE_ONLY = ("stp", "ageing_seconds", "forward_delay_seconds", "multicast_snooping")
 _PREDEFINED = ("bridge", "host", "none")
 
@@ -54,7 +57,7 @@ def special(one: Subnet) -> str | None:
 
 def _subnets(net: Net, findings: Findings) -> None:
     for index, one in enumerate(net.subnets):
-        what = special(one)
+        what = special(one) or ("link-local addresses, which each link has for itself" if one.overlaps(_LINK_LOCAL6) else None)
         if what is not None:
             findings.add(net.subnet_path(index), f"{one.text} cannot be a network's subnet: it has {what}")
 

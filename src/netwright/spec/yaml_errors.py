@@ -12,10 +12,7 @@ _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U000100
 """Its opposite is c-printable of YAML 1.2, section 5.1."""
 
 _SENTENCES: dict[str, tuple[str, str | None]] = {
-    "mapping values are not allowed in this context": (
-        "a second `:` or a deeper indentation than the line above is not expected here",
-        "put a text with `: ` in it in quotes; keys of one mapping start in the same column",
-    ),
+    "mapping values are not allowed in this context": ("a second `: ` is not expected here", "put a text with `: ` in it in quotes"),
     "block sequence entries are not allowed in this context": ("a list's `- ` cannot start on the line of its key", "write it on a line of its own"),
     "did not find expected key": ("the indentation fits no mapping above", "keys of one mapping start in the same column"),
     "did not find expected '-' indicator": ("a list goes on here, so this line should start with `- `", "or the list should be indented more"),
@@ -29,8 +26,12 @@ _SENTENCES: dict[str, tuple[str, str | None]] = {
     "found incompatible YAML document": ("this version of YAML is not known", "leave out the %YAML line: the file is read as YAML 1.2"),
     "found unknown directive name": ("only %YAML and %TAG can start a line with %", "put the text in quotes"),
     "found undefined tag handle": ("a word that starts with `!` is a tag, and this one is not known", "put the text in quotes"),
-    "did not find expected node content": ("a value is expected here", None),
+    "did not find expected node content": ("a value is expected here", "put a text that starts with : , ] or } in quotes"),
 }  # fmt: skip
+_MISSING_COLON = _SENTENCES["could not find expected ':'"]
+_MISSING_BLANK = re.compile(r"\s*(?:- +)*(?:-(?P<item>[^\s-])|[\w.-]+:(?P<value>\S))")
+"""A line that starts as an element or a key would, but for the blank behind its `-` or `:`."""
+_HAS_KEY = re.compile(r":(?:\s|$)")
 _STARTS = {
     "\t": ("a tab stands where YAML takes only spaces", "indent with spaces"),
     "@": ("a text cannot start with @ unless it is in quotes", None),
@@ -71,5 +72,28 @@ def complaint(error: YAMLError, text: str) -> Problem:
             message = message.replace(" is expected here", f" is missing at line {line + 1}") if "or '" in problem else message
             line, column = opened.line, opened.column
     elif problem == "could not find expected ':'" and opened is not None:
-        line, column = opened.line, opened.column
+        return _keyless(lines, opened.line, opened.column)
+    elif problem == "mapping values are not allowed in this context" and not _HAS_KEY.search(lines[line][:column]):
+        return _not_below(lines, line)
     return Problem(line + 1, column + 1, "", message, hint)
+
+
+def _keyless(lines: list[str], line: int, column: int) -> Problem:
+    """A line that should be `key: value` or `- element`, and is neither."""
+    found = _MISSING_BLANK.match(lines[line])
+    if found is None:
+        return Problem(line + 1, column + 1, "", *_MISSING_COLON)
+    group = "item" if found["item"] else "value"
+    mark = "-" if found["item"] else ":"
+    return Problem(line + 1, found.start(group) + 1, "", f"a blank is missing behind the `{mark}`")
+
+
+def _not_below(lines: list[str], line: int) -> Problem:
+    """A key where none can be: mostly because what stands above has become a text that goes on here."""
+    above = next((number for number in range(line - 1, -1, -1) if lines[number].split("#")[0].strip()), line)
+    column = len(lines[above]) - len(lines[above].lstrip())
+    if above != line and (not _HAS_KEY.search(lines[above]) or _MISSING_BLANK.match(lines[above])):
+        return _keyless(lines, above, column)
+    column = len(lines[line]) - len(lines[line].lstrip())
+    message = f"this line is indented deeper than line {above + 1}, which has a value already"
+    return Problem(line + 1, column + 1, "", message, "keys of one mapping start in the same column")
