@@ -273,6 +273,16 @@ CASES: list[tuple[AnyOperation, str, list[str]]] = [
         ["ip netns exec web conntrack -D -f ipv6 -p udp --orig-port-dst 53 --reply-src fd00:5::3 --reply-port-src 5353 || true"],
     ),
     (
+        FlushConntrack(
+            netns=HOST, published=frozenset({Published("tcp", 80, "10.5.0.3", 8080), Published("tcp", 80, "fd00:5::3", 8080)}), why=WHY
+        ),
+        "forget connections to 80/tcp on the host",
+        [
+            "conntrack -D -f ipv4 -p tcp --orig-port-dst 80 --reply-src 10.5.0.3 --reply-port-src 8080 || true",
+            "conntrack -D -f ipv6 -p tcp --orig-port-dst 80 --reply-src fd00:5::3 --reply-port-src 8080 || true",
+        ],
+    ),
+    (
         WriteFile(netns=WEB, name="resolv.conf", content="# netwright:lab\nnameserver 192.0.2.53\n", why=WHY),
         "write /etc/netns/web/resolv.conf",
         ["mkdir -p /etc/netns/web", "cat >/etc/netns/web/resolv.conf <<'EOF'\n# netwright:lab\nnameserver 192.0.2.53\nEOF"],

@@ -41,6 +41,8 @@ BRIDGE = Bridge(name="br-shop-lan", up=True, mtu=1400, mac="02:00:00:00:00:01", 
 PORT = Veth(name="web-1", up=True, mtu=1400, mac="02:00:00:00:00:02", master="br-shop-lan", peer=LinkKey(WEB, "eth0"))
 ETH0 = Veth(name="eth0", up=False, mtu=1400, mac="02:00:00:00:00:03", master="", peer=LinkKey(HOST, "web-1"))
 DEFAULT = Route(to="0.0.0.0/0", via="10.3.0.1", dev="eth0")
+BACK = Route(to="0.0.0.0/0", via="10.3.0.1", dev="eth0", table=783607)
+HOLE = Route(to="10.66.0.0/16", kind="blackhole", metric=7)
 
 DESIRED = State(
     namespaces={
@@ -48,7 +50,10 @@ DESIRED = State(
             ref=DB, owner="shop", links={"eth0": Veth(name="eth0", up=True)}, addresses=frozenset({Address(dev="eth0", cidr="10.3.0.3/24")})
         ),
         WEB: Namespace(
-            ref=WEB, owner="shop", links={"lo": Loopback(name="lo"), "eth0": Veth(name="eth0", up=True)}, routes=frozenset({DEFAULT})
+            ref=WEB,
+            owner="shop",
+            links={"lo": Loopback(name="lo"), "eth0": Veth(name="eth0", up=True)},
+            routes=frozenset({DEFAULT, BACK, HOLE}),
         ),
         HOST: Namespace(
             ref=HOST, links={"br-shop-lan": Bridge(name="br-shop-lan"), "web-1": Veth(name="web-1"), "db-1": Veth(name="db-1")}
@@ -66,7 +71,7 @@ OBSERVED = State(
             ref=WEB,
             links={"lo": Loopback(name="lo"), "eth0": ETH0},
             addresses=frozenset({Address(dev="eth0", cidr="10.3.0.2/24")}),
-            routes=frozenset({DEFAULT, Route(to="10.99.0.0/16", via="10.3.0.9")}),
+            routes=frozenset({DEFAULT, BACK, HOLE, Route(to="10.99.0.0/16", via="10.3.0.9")}),
         ),
     }
 )
@@ -120,6 +125,8 @@ shop  drifted
   web
     eth0  veth  down  10.3.0.2/24
     route default via 10.3.0.1
+    route blackhole 10.66.0.0/16 metric 7
+    route default via 10.3.0.1 table 783607
     publish eth0:1234/tcp from 10.0.0.0/16 to db:5432, source preserved
   waiting: containers.app waits for the container app to start
   warning: networks.lan.mtu: 9000 is more than eth9 has
@@ -394,7 +401,11 @@ def test_the_document_has_all_of_it() -> None:
                         "addresses": ["10.3.0.2/24"],
                     }
                 ],
-                "routes": [{"to": "0.0.0.0/0", "via": "10.3.0.1", "dev": "eth0", "metric": None, "table": 254}],
+                "routes": [
+                    {"kind": "unicast", "to": "0.0.0.0/0", "via": "10.3.0.1", "dev": "eth0", "metric": None, "table": 254},
+                    {"kind": "blackhole", "to": "10.66.0.0/16", "via": None, "dev": None, "metric": 7, "table": 254},
+                    {"kind": "unicast", "to": "0.0.0.0/0", "via": "10.3.0.1", "dev": "eth0", "metric": None, "table": 783607},
+                ],
             },
         ],
         "publishes": [

@@ -48,7 +48,13 @@ def test_all_is_well():
                         Address(dev="uplink", cidr="172.30.0.30/16"),
                     }
                 ),
-                routes=frozenset({Route(to="0.0.0.0/0", via="10.255.255.253", dev="eth1"), Route(to="::/0", dev="uplink")}),
+                routes=frozenset(
+                    {
+                        Route(to="0.0.0.0/0", via="10.255.255.253", dev="eth1"),
+                        Route(to="::/0", dev="uplink"),
+                        Route(to="0.0.0.0/0", via="172.30.0.1", table=783607),
+                    }
+                ),
                 table=Table(name="nw_article", digest="aa"),
             )
         },

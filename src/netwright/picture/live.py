@@ -8,7 +8,7 @@ from dataclasses import replace
 from netwright.model.docker import Attachment, Container, DockerState
 from netwright.model.link import Link
 from netwright.model.netns import HOST, NetnsKind, from_key
-from netwright.model.route import SCOPE_LINK
+from netwright.model.route import MAIN_TABLE, SCOPE_LINK, Route
 from netwright.model.state import Namespace, State
 from netwright.picture.read import DEFAULTS, read
 from netwright.picture.values import Box, Interface, Network, Picture
@@ -51,8 +51,11 @@ def _box(box: Box, observed: State, desired: State, resolved: dict[str, Resolved
         interfaces += _unasked(box, container, resolved)
     routes = box.routes
     if have is not None and have.routes:
-        live = sorted((each for each in have.routes if each.to in DEFAULTS), key=lambda each: (":" in each.to, each.metric or 0))
-        routes = tuple(" ".join(["default", *(("via", each.via) if each.via else ("dev", each.dev or ""))]) for each in live)
+        live = sorted(
+            (each for each in have.routes if each.to in DEFAULTS and each.table == MAIN_TABLE),
+            key=lambda each: (":" in each.to, each.metric or 0),
+        )
+        routes = tuple(_default(each) for each in live)
     return replace(box, interfaces=interfaces, routes=routes, trouble=trouble or rules)
 
 
@@ -65,6 +68,10 @@ def _rules(want: Namespace | None, have: Namespace | None) -> str:
         if wanted is not None and there is not None and (there.digest, there.elements) != (wanted.digest, wanted.elements):
             return f"its {what} differ"
     return ""
+
+
+def _default(route: Route) -> str:
+    return f"default {route.kind}" if route.kind != "unicast" else f"default via {route.via}" if route.via else f"default dev {route.dev}"
 
 
 def _interface(interface: Interface, want: Namespace | None, have: Namespace | None) -> Interface:

@@ -218,9 +218,9 @@ def _rules(count: int) -> str:
 
 
 def _ports(published: Iterable[Published]) -> str:
-    entries = sorted(published)
-    shown = ", ".join(f"{entry.port}/{entry.protocol}" for entry in entries[:4])
-    return shown if len(entries) <= 4 else f"{shown} and {len(entries) - 4} more ports"
+    ports = list(dict.fromkeys(f"{entry.port}/{entry.protocol}" for entry in sorted(published)))
+    shown = ", ".join(ports[:4])
+    return shown if len(ports) <= 4 else f"{shown} and {len(ports) - 4} more ports"
 
 
 def _file(netns: NetnsRef, name: str) -> str:

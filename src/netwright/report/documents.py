@@ -13,7 +13,7 @@ does not apply is null. A plan inside another document is what `netwright plan -
     recover    {version, recovered: [STACK…], rolled_back: [STACK…]}    rolled_back: not confirmed in time
     status     {version, stacks: [{name, source, committed_at, confirm_before, unfinished, changing, in_order, trouble, drift: plan,
                waiting: [SENTENCE…], warnings: [SENTENCE…], namespaces: [{name, there, links: [{name, kind, there, up, mtu, mac, master, addresses: […]}],
-               routes: [{to, via, dev, metric, table}]}], publishes: [{on, listen, from: […], to, source}],
+               routes: [{kind, to, via, dev, metric, table}]}], publishes: [{on, listen, from: […], to, source}],
                protected: [{container, listen, opened: [{stack, listen, from: […]}]}]}]}    protected: null without host.protect, and while Docker does not answer
                and policies: [{name, action, from: […], to: […], ports: […], log, packets, bytes}], refused: {packets, bytes}: what no policy allows
     graph      {version, format, drawing}
@@ -152,7 +152,14 @@ def _stack(status: StackStatus, standing: Standing) -> dict[str, Any]:
                     for link in place.links
                 ],
                 "routes": [
-                    {"to": route.to, "via": route.via, "dev": route.dev, "metric": route.metric, "table": route.table}
+                    {
+                        "kind": route.kind,
+                        "to": route.to,
+                        "via": route.via,
+                        "dev": route.dev,
+                        "metric": route.metric,
+                        "table": route.table,
+                    }
                     for route in place.routes
                 ],
             }

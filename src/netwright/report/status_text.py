@@ -6,10 +6,12 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Protocol
 
+from netwright.model.route import MAIN_TABLE
 from netwright.planning.text import operations_text
 
 if TYPE_CHECKING:
     from netwright.engine.outcome import StackStatus
+    from netwright.model.route import Route
     from netwright.report.policed import Policed, Policies
     from netwright.report.protected import ProtectedPort
     from netwright.report.standing import LinkStanding, Published, Standing
@@ -46,10 +48,7 @@ def _lines(one: StackStatus, standing: Standing, style: Style) -> Iterator[str]:
         widths = [max((len(row[column]) for row in rows), default=0) for column in range(3)]
         for row in rows:
             yield "    " + "  ".join([*(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=False)), *row[3:]]).rstrip()
-        for route in place.routes:
-            via = f" via {route.via}" if route.via else ""
-            dev = f" dev {route.dev}" if route.dev and not route.via else ""
-            yield f"    route {'default' if route.to in ('0.0.0.0/0', '::/0') else route.to}{via}{dev}"
+        yield from (f"    route {_route(route)}" for route in place.routes)
         yield from (f"    publish {_published(publish)}" for publish in standing.publishes if publish.on == place.key)
     keys = {place.key for place in standing.places}
     yield from (f"  publish on {publish.on}: {_published(publish)}" for publish in standing.publishes if publish.on not in keys)
@@ -78,6 +77,15 @@ def _verdict(one: StackStatus, standing: Standing, style: Style) -> str:
 def _row(link: LinkStanding) -> tuple[str, ...]:
     state = ("up" if link.up else "down") if link.there else "missing"
     return (link.name, link.kind, state, " ".join(link.addresses) or (f"in {link.master}" if link.master else ""))
+
+
+def _route(route: Route) -> str:
+    kind = "" if route.kind == "unicast" else f"{route.kind} "
+    to = "default" if route.to in ("0.0.0.0/0", "::/0") else route.to
+    via = f" via {route.via}" if route.via else f" dev {route.dev}" if route.dev else ""
+    metric = "" if route.metric is None else f" metric {route.metric}"
+    table = "" if route.table == MAIN_TABLE else f" table {route.table}"
+    return f"{kind}{to}{via}{metric}{table}"
 
 
 def _protected(ports: Sequence[ProtectedPort], style: Style) -> Iterator[str]:

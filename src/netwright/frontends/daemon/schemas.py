@@ -70,7 +70,12 @@ def schemas() -> dict[str, Any]:
         addresses=NAMES,
     )
     route = object_of(
-        to={"type": "string"}, via=nullable, dev=nullable, metric={"type": ["integer", "null"]}, table={"type": ["integer", "null"]}
+        kind={"enum": ["unicast", "blackhole", "unreachable", "prohibit"]},
+        to={"type": "string"},
+        via=nullable,
+        dev=nullable,
+        metric={"type": ["integer", "null"]},
+        table={"type": "integer"},
     )
     publish = object_of(
         on={"type": "string"},
