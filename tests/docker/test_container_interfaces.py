@@ -64,6 +64,7 @@ containers:
 """
 
 
+@pytest.mark.every_engine
 def test_a_veth_joins_containers_with_each_other_with_a_namespace_and_with_the_host(
     engine: DockerHost, netwrights: netwright.Engine
 ) -> None:

@@ -92,6 +92,7 @@ def test_a_port_is_published_to_a_container_that_runs_and_taken_back(engine: Doc
     assert run_of(engine, "web") == before
 
 
+@pytest.mark.every_engine
 def test_what_docker_publishes_itself_is_left_to_it_and_narrowed_and_of_others_refused(engine: DockerHost, state: Path) -> None:
     engine.web("web", "--publish", "8080:80")
     engine.web("db", "--publish", "127.0.0.1:9090:80")

@@ -14,7 +14,7 @@ from netwright.model.notice import Kind, Notice
 
 SHORTEST = 0.05
 LONGEST = 2.0
-"""Seconds between two attempts to find the engine: doubled each time."""
+"""Seconds between two attempts to find the engine: doubled each time, also where a stream has ended sooner than that."""
 CONTAINER_ACTIONS = ("create", "start", "die", "destroy", "rename", "pause", "unpause")
 NETWORK_ACTIONS = ("create", "connect", "disconnect", "destroy", "remove")
 
@@ -40,9 +40,10 @@ class DockerEars:
     def _listen(self) -> None:
         pause, there = SHORTEST, True
         while not self._closed.is_set():
+            began = time.monotonic()
             try:
                 for notice in self._events():
-                    pause, there = SHORTEST, True
+                    there = True
                     self._tell((notice,))
             except Exception:  # noqa: BLE001, S110 - whatever the library or the engine did: it is not there now, and asked again
                 pass
@@ -51,16 +52,18 @@ class DockerEars:
             if there:
                 there = False
                 self._tell((Notice(kind=Kind.ENGINE, gone=True),))
+            if time.monotonic() - began > LONGEST:
+                pause = SHORTEST
             self._closed.wait(pause)
             pause = min(pause * 2, LONGEST)
 
     def _events(self) -> Iterator[Notice]:
         from docker import APIClient  # noqa: PLC0415 - the SDK loads slower than all the rest
-        from docker.constants import MINIMUM_DOCKER_API_VERSION  # noqa: PLC0415
         from docker.utils import kwargs_from_env  # noqa: PLC0415
 
         where = kwargs_from_env(environment={**os.environ, "DOCKER_HOST": self._url})
-        client = APIClient(version=MINIMUM_DOCKER_API_VERSION, **where)
+        # Asked for, since the oldest version that an engine speaks is a newer one with each release: 1.44 in Docker 29.
+        client = APIClient(version="auto", **where)
         try:
             filters = {"type": ["container", "network"], "event": list(dict.fromkeys((*CONTAINER_ACTIONS, *NETWORK_ACTIONS)))}
             # From now on, by the engine's own clock being ours: what happens while the connection is made is told, too.
