@@ -14,7 +14,7 @@ import pytest
 from docker_host import DockerHost
 
 import netwright
-from clients import fetch
+from clients import fetch, serving
 
 SHOP = """\
 version: 1
@@ -90,6 +90,24 @@ def test_a_port_is_published_to_a_container_that_runs_and_taken_back(engine: Doc
     assert fetch(outside(engine), "10.0.0.1", 8080, "10.0.7.7") == "refused"
     assert netwright.status() == ()
     assert run_of(engine, "web") == before
+
+
+@pytest.mark.every_engine
+def test_a_container_on_dockers_own_bridge_sees_its_clients_where_they_are_preserved(engine: DockerHost, state: Path) -> None:
+    own, neighbour = (f"/proc/{engine.container(name)}/ns/net" for name in ("web", "neighbour"))
+    before = engine.run("nsenter", f"--net={own}", "ip", "rule")
+    with serving(own, "0.0.0.0", 80, "to CLIENT"):
+        done = cli("publish", "web", "8080:80", "--source", "preserve")
+        assert "web: 8080/tcp → 80, source preserved, in the stack published.\n" in done.stderr
+        assert fetch(outside(engine), "10.0.0.1", 8080, "10.0.7.7") == "to 10.0.7.7"
+        gateway = engine.inspect("container", "web")["NetworkSettings"]["Gateway"]
+        assert fetch(neighbour, "10.0.0.1", 8080) == f"to {gateway}"
+        (stands,) = netwright.status("published")
+        assert stands.drift is not None
+        assert stands.drift.operations == ()
+        cli("unpublish", "web", "8080")
+        assert fetch(outside(engine), "10.0.0.1", 8080, "10.0.7.7") == "refused"
+    assert engine.run("nsenter", f"--net={own}", "ip", "rule") == before
 
 
 @pytest.mark.every_engine

@@ -16,7 +16,7 @@ from netwright.errors import ApplyFailed, Interrupted, Refused, SpecError
 from netwright.kinds.loopback import Loopback
 from netwright.model.link import Link, Observation
 from netwright.model.netns import HOST, named
-from netwright.model.operation import AnyOperation
+from netwright.model.operation import AddAddress, AddRoute, AnyOperation
 from netwright.model.route import Address, Route
 from netwright.model.state import Namespace
 from netwright.spec.load import parse
@@ -68,7 +68,8 @@ def test_destroy_leaves_the_host_as_it_was(tmp_path: Path) -> None:
     with an_engine(world, tmp_path) as engine:
         engine.apply(parse(ARTICLE, "article.yaml"))
         assert world.namespaces[named("my_netns")].links["eth1"].alias == "netwright-loan:article"
-        engine.destroy("article")
+        done = engine.destroy("article").plan.operations
+        assert [one.why for one in done if isinstance(one, AddAddress | AddRoute)] == ["given back as it was"] * 2
         assert _visible(world) == {ref: _seen(namespace) for ref, namespace in before.items()}
         assert engine.status() == ()
         assert engine.destroy("article").plan.operations == ()

@@ -186,6 +186,8 @@ def test_a_name_stands_for_the_addresses_that_the_stack_can_reach_and_for_a_nics
     elsewhere = replace(WEB, attachments={"bridge": Attachment(network="bridge", ipv4="172.17.0.2")})
     observed = state(host(link("eth1"), link("docker1")), docker=a_docker_host(elsewhere))
     assert resolved(ARTICLE, observed).desired.state.files[HOST]["hosts"].splitlines()[-1] == "172.17.0.2\tweb web.article"
+    stated = ARTICLE.replace("containers: {web: {}}", "containers: {web: {networks: {custom: {address: 172.30.0.10}}}}")
+    assert resolved(stated, observed).desired.state.files[HOST]["hosts"].splitlines()[-1] == "172.30.0.10\tweb web.article"
 
 
 def test_a_container_that_does_not_run_is_waited_for() -> None:

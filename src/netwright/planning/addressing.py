@@ -30,7 +30,7 @@ def plan_addressing(wanted: Namespace, there: Namespace | None, earlier: Namespa
     unwanted = _withdrawn(wanted, [*earlier.addresses, *_renamed(ref, earlier, links)], have)
     operations: list[AnyOperation] = []
     added = sorted((a for a in wanted.addresses if a.key not in have), key=_address_order)
-    operations += [AddAddress(netns=ref, address=a, why="in the file, not on the interface") for a in added]
+    operations += [AddAddress(netns=ref, address=a, why=_reason(wanted, a.dev, "in the file, not on the interface")) for a in added]
     for address in sorted((a for a in wanted.addresses if a.key in have and _drops(ref, a, links)), key=_address_order):
         # Removed first: where the kernel was told to keep them (net.ipv6.conf.*.keep_addr_on_down) it is still there.
         operations += [
@@ -48,6 +48,13 @@ def plan_addressing(wanted: Namespace, there: Namespace | None, earlier: Namespa
         ]
     shaken = {(address.dev, family(address.cidr)) for address in unwanted}
     return operations + _routes(wanted, observed, earlier, links, shaken, draft) + _rules(wanted, observed, earlier)
+
+
+def _reason(wanted: Namespace, dev: str | None, otherwise: str) -> str:
+    """Why something is put on an interface: what a lent NIC had at home is in no file."""
+    link = wanted.links.get(dev) if dev is not None else None
+    returned = link is not None and link.origin() is not None and link.borrower is None
+    return "given back as it was" if returned else otherwise
 
 
 def _gone(key: LinkKey, links: LinkPlan) -> bool:
@@ -102,7 +109,7 @@ def _routes(
                     f"{place(ref)} already has {_to(route)} via {rival.via or rival.dev}, which is not Netwright's; {way_out}"
                 )
                 continue
-            operations.append(AddRoute(netns=ref, route=route, why="in the file, not in the table"))
+            operations.append(AddRoute(netns=ref, route=route, why=_reason(wanted, route.dev, "in the file, not in the table")))
             continue
         kept.add(have)
         changed = _changed(route, have)

@@ -5,20 +5,22 @@ All namespaces of a stack have the same names; they are kept once, in the host's
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from netwright.model.address import ip_of
 from netwright.model.names import SHARED_FILE
 from netwright.model.netns import HOST
+from netwright.resolve.docker_addresses import docker_addresses
 from netwright.resolve.endpoint import Endpoint, Holder
 from netwright.resolve.facts import Facts, matches
+from netwright.resolve.network import Network
 from netwright.spec.document import Document
 
 SHARED_HOSTS = SHARED_FILE
 """The content of a namespace's `hosts` that stands for: the same as the whole stack's."""
 
 
-def hosts_file(document: Document, endpoints: Iterable[Endpoint], facts: Facts) -> str:
+def hosts_file(document: Document, endpoints: Iterable[Endpoint], networks: Mapping[str, Network], facts: Facts) -> str:
     """The stack's names in the format of hosts(5): each holder by its name, and by its name and the stack's.
 
     Programs try a name's addresses in the file's order: those on networks come before those of NICs, which others reach by routes
@@ -34,13 +36,13 @@ def hosts_file(document: Document, endpoints: Iterable[Endpoint], facts: Facts) 
         if endpoint.netns != HOST:
             name = endpoint.holder.name
             lines += [f"{ip_of(cidr)}\t{name} {name}.{stack}" for cidr in endpoint.addresses]
-    networks = {spec.name or key for key, spec in document.spec.networks.items() if spec and spec.managed_by == "docker"}
+    known = {network.docker_name for network in networks.values()}
     for key, spec in document.spec.containers.items():
         for container in matches(key, spec, facts.docker):
             names = dict.fromkeys((container.name, key, f"{container.name}.{stack}"))
-            attachments = [x for x in container.attachments.values() if x.network in networks] or container.attachments.values()
-            addresses = [a for x in attachments for a in (x.ipv4, x.ipv6) if a]
-            lines += [f"{address}\t{' '.join(names)}" for address in addresses]
+            attached = docker_addresses(spec, container, networks)
+            here = [own for name, own in attached.items() if name in known] or attached.values()
+            lines += [f"{address}\t{' '.join(names)}" for own in here for address in own.values()]
     return "\n".join(lines) + "\n"
 
 

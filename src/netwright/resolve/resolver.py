@@ -109,7 +109,7 @@ def resolve(document: Document, facts: Facts) -> Resolved:
     namespaces[HOST] = replace(host, foreign=foreign, antispoof=antispoof_table(document.spec.name, endpoints, links, namespaces))
     files = {holder.netns: _files(document, holder) for holder in holding if holder.owned}
     if files:
-        files[HOST] = {"hosts": hosts_file(document, endpoints, facts)}
+        files[HOST] = {"hosts": hosts_file(document, endpoints, networks, facts)}
     desired = Desired(
         stack=document.spec.name,
         state=State(namespaces=namespaces, files=files),

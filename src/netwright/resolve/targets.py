@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 from netwright.errors import Problem
 from netwright.model.address import family, ip_of, network_of
-from netwright.model.docker import Container
+from netwright.model.docker import DRIVER, Container
 from netwright.model.netns import HOST, NetnsKind, NetnsRef, named
+from netwright.resolve.docker_addresses import docker_addresses
 from netwright.resolve.endpoint import Endpoint
 from netwright.resolve.facts import Facts, matches, netns_of
 from netwright.resolve.network import Network
@@ -175,7 +176,8 @@ class Targets:
         return found
 
     def _container_address(self, netns: NetnsRef, key: str, container: Container, version: int) -> Reached | None:
-        addresses = self._on_docker_networks(key, container, version)
+        attached = docker_addresses(self._document.spec.containers[key], container, self._networks)
+        addresses = [own[version] for own in attached.values() if version in own]
         ours = [a for e in self._by_netns.get(netns_of(container), ()) if (a := e.address(version))]
         shared = [a for a in (*addresses, *ours) if self._own_address(netns, a)]
         # From the host every container can be reached; from a namespace, one on a network that it is on too.
@@ -184,24 +186,21 @@ class Targets:
         pick = next(iter(shared or (reachable if netns == HOST else ())), None)
         if pick is None:
             return None
-        return Reached(
-            address=pick,
-            netns=netns_of(container),
-            interface=self._device_with(netns_of(container), pick),
-            subnet=self._subnet_between(netns, pick),
-            via=self._own_address(netns, pick),
-        )
+        subnet, via = self._subnet_between(netns, pick), self._own_address(netns, pick)
+        if netns == HOST and via is None:
+            subnet, via = self._by_docker(container, pick)
+        return Reached(address=pick, netns=there, interface=self._device_with(there, pick), subnet=subnet, via=via)
 
-    def _on_docker_networks(self, key: str, container: Container, version: int) -> list[str]:
-        """Its addresses as they will be: one that the file states counts before the container is connected."""
-        addresses = {name: x.ipv4 if version == 4 else x.ipv6 for name, x in container.attachments.items()}
-        spec = self._document.spec.containers[key]
-        for name, wish in (spec.networks if spec else {}).items():
-            network = self._networks.get(name)
-            stated = next((a for a in (wish.address if wish else None) or () if family(a) == version), None)
-            if network is not None and network.docker_name is not None and stated is not None:
-                addresses[network.docker_name] = stated
-        return [address for address in addresses.values() if address]
+    def _by_docker(self, container: Container, address: str) -> tuple[str | None, str | None]:
+        """The subnet and the host's own address on a bridge of Docker's that the file does not speak of; None where the host has none there."""
+        attachment = next((one for one in container.attachments.values() if address in (one.ipv4, one.ipv6)), None)
+        network = self._facts.docker.networks.get(attachment.network) if attachment is not None else None
+        if attachment is None or network is None or network.driver not in ("bridge", DRIVER):
+            return None, None
+        gateway = attachment.gateway4 if family(address) == 4 else attachment.gateway6
+        ip = ipaddress.ip_address(address)
+        subnet = next((one.subnet for one in network.subnets if ip in ipaddress.ip_network(one.subnet)), None)
+        return (subnet, gateway) if subnet and gateway else (None, None)
 
     def _device_with(self, netns: NetnsRef, address: str) -> str | None:
         there = self._facts.observed.namespaces.get(netns)
