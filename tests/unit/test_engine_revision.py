@@ -66,9 +66,10 @@ def test_a_port_can_be_taken_back_whatever_else_the_host_does_not_allow_any_more
         for port in ("8080:80", "8081:80", "8082:80"):
             engine.revise(Publish(target="app", port=parse_port(port)))
         claims += [Claim(stack="docker-plugin", protocol="tcp", first=port, last=port, address=None) for port in (8081, 8082)]
-        with pytest.raises(SpecError, match="port 8081/tcp of the host is published already, by Docker's driver netwright"):
-            engine.revise(Publish(target="app", port=parse_port("8083:80")))
-        for listen in ("8080", "8082", "8081"):
+        with pytest.raises(SpecError, match="port 8082/tcp of the host is published already, by Docker's driver netwright"):
+            engine.revise(Publish(target="app", port=parse_port("8082:81"), replace=True))
+        assert engine.revise(Publish(target="app", port=parse_port("8083:80"))).outcome is not None
+        for listen in ("8080", "8082", "8081", "8083"):
             engine.revise(Unpublish(target="app", listen=parse_listened(listen)))
         assert engine.status("lab")[0].spec_text == LAB
 
