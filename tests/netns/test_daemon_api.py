@@ -68,7 +68,7 @@ def ask(daemon: DaemonProcess, method: str, path: str, body: Any = None, *, word
     connection = _Connection(daemon.socket)
     try:
         data = body if isinstance(body, bytes | None) else json.dumps(body).encode()
-        connection.request(method, path, data, {"Accept": "text/plain"} if words else {})
+        connection.request(method, path, data, {"Content-Type": "application/json"} | ({"Accept": "text/plain"} if words else {}))
         answer = connection.getresponse()
         return answer.status, answer.headers.get_content_type(), answer.read().decode()
     finally:
@@ -283,7 +283,7 @@ RAW = """
 import socket, sys
 with socket.socket(socket.AF_UNIX) as s:
     s.connect(sys.argv[1])
-    s.sendall(b"POST /v1/destroy HTTP/1.1\\r\\nHost: x\\r\\nConnection: close\\r\\nContent-Length: 21\\r\\n\\r\\n" + b'{"stack": "another"} ')
+    s.sendall(b"POST /v1/destroy HTTP/1.1\\r\\nHost: x\\r\\nConnection: close\\r\\nContent-Type: application/json\\r\\nContent-Length: 21\\r\\n\\r\\n" + b'{"stack": "another"} ')
     while data := s.recv(65536):
         sys.stdout.write(data.decode())
 """

@@ -74,7 +74,7 @@ class Daemon:
     def _ask(
         self, connection: _Connection, method: str, path: str, body: dict[str, Any] | None, *, as_json: bool
     ) -> http.client.HTTPResponse:
-        headers = {} if as_json else {"Accept": "text/plain"}
+        headers = {"Content-Type": "application/json"} | ({} if as_json else {"Accept": "text/plain"})
         try:
             connection.request(method, path, None if body is None else json.dumps(body), headers)
             answer = connection.getresponse()

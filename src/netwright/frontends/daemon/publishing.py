@@ -34,6 +34,11 @@ def unpublish_request(body: Body) -> Unpublish:
     return Unpublish(target=body["target"], listen=listen, stack=_stack(body), base=_base(body))
 
 
+def change_of(body: Body, *, withdrawn: bool) -> Publish | Unpublish:
+    """Raises InvalidValue, SpecError."""
+    return unpublish_request(body) if withdrawn else publish_request(body)
+
+
 def revise(engine: Engine, change: Publish | Unpublish, body: Body) -> Revision:
     """Do it, or only plan it."""
     if body.get("plan", False):

@@ -5,8 +5,6 @@ the JSON document of `--json`, or its words where the request accepts `text/plai
 from __future__ import annotations
 
 import asyncio
-import os
-import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
@@ -17,7 +15,17 @@ from netwright.api import Engine, log
 from netwright.errors import Busy, InvalidValue, Missing, NetwrightError, Refused, SpecError
 from netwright.frontends.daemon import publishing
 from netwright.frontends.daemon.access import allowed, peer_of
-from netwright.frontends.daemon.exchange import answered, document_response, event_bytes, read_body, wants_words
+from netwright.frontends.daemon.exchange import (
+    LARGE,
+    MOST_LARGE,
+    answered,
+    document_response,
+    event_bytes,
+    read_body,
+    refuse_forms,
+    wants_words,
+)
+from netwright.frontends.daemon.listening import listen
 from netwright.frontends.daemon.openapi import openapi_document
 from netwright.frontends.daemon.workshop import Workshop
 from netwright.model.event import Event
@@ -25,6 +33,7 @@ from netwright.model.names import parse_stack_name
 from netwright.planning.document import plan_document
 from netwright.planning.text import plan_text
 from netwright.ports import Log
+from netwright.reception import LOGGER, Reception, attended
 from netwright.report.documents import (
     apply_document,
     confirm_document,
@@ -42,6 +51,13 @@ from netwright.wiring import peer_caller
 
 MOST_BYTES = 64 << 20
 """Of a request: a file of a thousand namespaces has 0.1 MB."""
+MOST_CONNECTIONS = 256
+MOST_OF_A_USER = 64
+"""Connections at the same time. Netwright's own commands use one each."""
+PATIENCE_SECONDS = 30.0
+"""For a request's head, and between two requests."""
+MOST_FOLLOWERS = 32
+"""Of events: each has a look at the log ten times a second."""
 TOO_LATE = "if its time has passed it was rolled back: netwright status tells how the host stands"
 UNEXPECTED = "please report it, with what was asked; netwright status tells how the host stands"
 LONGEST_TRIAL = 604_800.0
@@ -72,7 +88,8 @@ class Server:
         self._path = Path(path)
         self._group = group
         self._runner: web.AppRunner | None = None
-        self._listens = False
+        self._door: asyncio.Server | None = None
+        self._followers = 0
 
     async def start(self) -> None:
         """Listen. A socket that an earlier daemon left is replaced. Raises Busy where another one answers, Refused where there can be none."""
@@ -93,43 +110,26 @@ class Server:
                 web.get("/v1/log", self._changes),
             ]
         )
+        application[LARGE] = asyncio.Semaphore(MOST_LARGE)
         # Whoever follows events is not waited for.
-        self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=1.0, handler_cancellation=True)
+        self._runner = web.AppRunner(application, access_log=None, logger=LOGGER, shutdown_timeout=1.0, handler_cancellation=True)
         await self._runner.setup()
         try:
-            await web.SockSite(self._runner, self._listen()).start()
+            assert self._runner.server is not None
+            reception = Reception(self._runner.server, most=MOST_CONNECTIONS, most_each=MOST_OF_A_USER, patience=PATIENCE_SECONDS)
+            self._door = await asyncio.get_running_loop().create_unix_server(reception, sock=listen(self._path, self._group))
         except OSError as error:
             raise Refused(f"The API's socket {self._path} cannot be made: {error.strerror}.") from error
 
     async def stop(self) -> None:
         """Answer what was asked, and close."""
+        if self._door is not None:
+            self._door.close()
         if self._runner is not None:
             await self._runner.cleanup()
-        if self._listens:
+        if self._door is not None:
             with suppress(FileNotFoundError):
                 self._path.unlink()
-
-    def _listen(self) -> socket.socket:
-        if not self._path.parent.exists():
-            self._path.parent.mkdir(parents=True)
-            # Whatever the umask is: the group must come by.
-            self._path.parent.chmod(0o755)
-        if _answers(self._path):
-            words = f"Another daemon serves {self._path}, with another folder of state."
-            raise Busy(words, hint="stop that one first, or set NETWRIGHT_SOCKET to another place for this one")
-        with suppress(FileNotFoundError):
-            self._path.unlink()
-        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
-        before = os.umask(0o177)
-        try:
-            sock.bind(str(self._path))
-        finally:
-            os.umask(before)
-        self._listens = True
-        if self._group is not None:
-            os.chown(self._path, -1, self._group)
-            self._path.chmod(0o660)
-        return sock
 
     @web.middleware
     async def _guarded(self, request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -141,8 +141,10 @@ class Server:
                 return document_response(
                     plain_error_document("Refused", words, "usermod -aG netwright USER, then log in anew", FAILED), 403
                 )
+            refuse_forms(request)
             request[CALLER] = peer_caller(peer.pid, peer.uid, f"{request.method} {request.path}")
-            return await handler(request)
+            with attended(request.transport):
+                return await handler(request)
         except NetwrightError as error:
             status = next((number for kind, number in STATUSES if isinstance(error, kind)), 500)
             return document_response(error_document(error, exit_status(error)), status)
@@ -172,7 +174,7 @@ class Server:
 
     async def _plan(self, request: web.Request) -> web.Response:
         body = await read_body(request, "text", text=str, source=str, full=bool, replace=bool)
-        document = parse(body["text"], body.get("source", "<request>"))
+        document = await asyncio.to_thread(parse, body["text"], body.get("source", "<request>"))
         replace = body.get("replace", False)
         made = await self._workshop.look(lambda engine: engine.plan(document, replace_networks=replace), request[CALLER])
         return answered(request, lambda: plan_document(made), lambda: plan_text(made, full=body.get("full", False)))
@@ -180,7 +182,7 @@ class Server:
     async def _apply(self, request: web.Request) -> web.Response:
         flags = {"wait": bool, "allow_lockout": bool, "replace": bool}
         body = await read_body(request, "text", text=str, source=str, confirm=(int, float, type(None)), **flags)
-        document = parse(body["text"], body.get("source", "<request>"))
+        document = await asyncio.to_thread(parse, body["text"], body.get("source", "<request>"))
         options = {
             "wait": body.get("wait", True),
             "confirm_seconds": body.get("confirm"),
@@ -205,7 +207,7 @@ class Server:
     async def _publish(self, request: web.Request) -> web.Response:
         withdrawn = request.path.endswith("/unpublish")
         body = await read_body(request, "target", **(publishing.UNPUBLISH if withdrawn else publishing.PUBLISH))
-        change = publishing.unpublish_request(body) if withdrawn else publishing.publish_request(body)
+        change = await asyncio.to_thread(publishing.change_of, body, withdrawn=withdrawn)
         work = self._workshop.look if body.get("plan", False) else self._workshop.change
         document = publishing.answer(await work(lambda engine: publishing.revise(engine, change, body), request[CALLER]), change)
         return answered(request, lambda: document, lambda: publishing.words(document))
@@ -245,6 +247,17 @@ class Server:
         response.content_type = "text/plain" if plain else "application/x-ndjson"
         response.charset = "utf-8"
         follow = request.query.get("follow") in {"1", "true"}
+        if follow and self._followers >= MOST_FOLLOWERS:
+            raise Busy(f"{MOST_FOLLOWERS} others follow the events; there can be no more.", hint="end one of them, or read without follow")
+        self._followers += follow
+        try:
+            return await self._tell_events(request, response, stack, plain=plain, follow=follow)
+        finally:
+            self._followers -= follow
+
+    async def _tell_events(
+        self, request: web.Request, response: web.StreamResponse, stack: str | None, *, plain: bool, follow: bool
+    ) -> web.StreamResponse:
         # Begun before what is kept is read, so that nothing falls between the two.
         added = self._added(stack) if follow else None
         first = None if added is None else await anext(added)
@@ -267,16 +280,6 @@ class Server:
                 await asyncio.sleep(FOLLOW_SECONDS)
             else:
                 yield event
-
-
-def _answers(path: Path) -> bool:
-    """Whether somebody listens there."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC) as door:
-        try:
-            door.connect(str(path))
-        except OSError:
-            return False
-        return True
 
 
 def _confirm(engine: Engine, name: str | None) -> list[str]:

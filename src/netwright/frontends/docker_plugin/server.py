@@ -18,9 +18,16 @@ from aiohttp import web
 
 from netwright.errors import NetwrightError, SpecError
 from netwright.frontends.docker_plugin.driver import Driver
+from netwright.reception import LOGGER, Reception, attended
 
 CONTENT_TYPE = "application/vnd.docker.plugins.v1.2+json"
-MOST_BYTES = 16 * 1024 * 1024
+MOST_BYTES = 1 << 20
+"""Of a request: dockerd's have some hundred bytes, and its users' labels and options."""
+MOST_CONNECTIONS = 256
+"""An engine keeps some open, and opens one for each container that it starts at the same time."""
+PATIENCE_SECONDS = 120.0
+"""For a request's head, and between two requests: engines close connections that they do not use after 90 s (net/http: IdleConnTimeout)."""
+BODY_SECONDS = 30.0
 
 T = TypeVar("T")
 
@@ -34,22 +41,27 @@ class PluginServer:
         self._told = told
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="docker-plugin")
         self._runner: web.AppRunner | None = None
+        self._door: asyncio.Server | None = None
 
     async def start(self) -> None:
         """Bring the host to what is remembered, and listen. A socket that an earlier process left is replaced. Raises NetwrightError."""
         await self.work(self._driver.restore)
         application = web.Application(client_max_size=MOST_BYTES)
         application.router.add_post("/{method}", self._handle)
-        self._runner = web.AppRunner(application, access_log=None)
+        self._runner = web.AppRunner(application, access_log=None, logger=LOGGER)
         await self._runner.setup()
         self._socket.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
         with suppress(FileNotFoundError):
             self._socket.unlink()
-        await web.UnixSite(self._runner, str(self._socket)).start()
+        assert self._runner.server is not None
+        reception = Reception(self._runner.server, most=MOST_CONNECTIONS, most_each=MOST_CONNECTIONS, patience=PATIENCE_SECONDS)
+        self._door = await asyncio.get_running_loop().create_unix_server(reception, str(self._socket))
         self._socket.chmod(0o600)
 
     async def stop(self) -> None:
         """Answer what was asked, and close. Networks and containers stay as they are."""
+        if self._door is not None:
+            self._door.close()
         if self._runner is not None:
             await self._runner.cleanup()
         with suppress(FileNotFoundError):
@@ -62,9 +74,19 @@ class PluginServer:
         return await asyncio.get_running_loop().run_in_executor(self._worker, task)
 
     async def _handle(self, request: web.Request) -> web.Response:
+        assert request.transport is not None
+        with attended(request.transport):
+            return await self._answer(request)
+
+    async def _answer(self, request: web.Request) -> web.Response:
         method = request.match_info["method"]
         try:
-            body = json.loads(await request.read() or b"{}") or {}
+            async with asyncio.timeout(BODY_SECONDS):
+                content = await request.read()
+        except TimeoutError:
+            return _response(_refusal(f"the request did not come within {BODY_SECONDS:.0f} s"))
+        try:
+            body = json.loads(content or b"{}") or {}
             if not isinstance(body, dict):
                 return _response(_refusal("the request is no JSON object"))
             answer = await self.work(lambda: self._driver.answer(method, body))

@@ -1,0 +1,49 @@
+"""The API's socket: whose it is, and what is done with one that is there already."""
+
+from __future__ import annotations
+
+import os
+import socket
+from contextlib import suppress
+from pathlib import Path
+
+from netwright.errors import Busy
+
+
+def listen(path: Path, group: int | None) -> socket.socket:
+    """Bound, for root and the members of `group` (None: root alone); not listening yet. A socket that an earlier daemon left is replaced.
+
+    Raises Busy where another one answers, and OSError.
+    """
+    if not path.parent.exists():
+        path.parent.mkdir(parents=True)
+        # Whatever the umask is: the group must come by.
+        path.parent.chmod(0o755)
+    if _answers(path):
+        words = f"Another daemon serves {path}, with another folder of state."
+        raise Busy(words, hint="stop that one first, or set NETWRIGHT_SOCKET to another place for this one")
+    with suppress(FileNotFoundError):
+        path.unlink()
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
+    before = os.umask(0o177)
+    try:
+        sock.bind(str(path))
+    except OSError:
+        sock.close()
+        raise
+    finally:
+        os.umask(before)
+    if group is not None:
+        os.chown(path, -1, group)
+        path.chmod(0o660)
+    return sock
+
+
+def _answers(path: Path) -> bool:
+    """Whether somebody listens there."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC) as door:
+        try:
+            door.connect(str(path))
+        except OSError:
+            return False
+        return True
