@@ -74,8 +74,15 @@ def arp(words: str, source: str, target: str, *, sender: str, address: str, repl
     return frame(words, source, target, 0x0806, body)
 
 
-def ip4(words: str, source: str, target: str, address: str) -> tuple[str, bytes]:
-    payload = struct.pack("!HHHH", 9, 9, 8 + len(words) + 4, 0)
+def tagged(words: str, honest: tuple[str, bytes], *tags: tuple[int, int]) -> tuple[str, bytes]:
+    """A frame under another name of the same length, with VLAN tags: EtherType and number of each (IEEE 802.1Q, 9.3)."""
+    assert len(words) == len(honest[0])
+    data = honest[1].replace(honest[0].encode(), words.encode())
+    return words, data[:12] + b"".join(struct.pack("!HH", *tag) for tag in tags) + data[12:]
+
+
+def ip4(words: str, source: str, target: str, address: str, *, ports: tuple[int, int] = (9, 9)) -> tuple[str, bytes]:
+    payload = struct.pack("!HHHH", *ports, 8 + len(words) + 4, 0)
     head = struct.pack("!BBHHHBBH", 0x45, 0, 20 + 8 + len(words) + 4, 0, 0, 64, 17, 0) + raw(address) + raw("10.5.0.11")
     total = sum(struct.unpack("!10H", head))
     total = (total & 0xFFFF) + (total >> 16)
@@ -83,10 +90,18 @@ def ip4(words: str, source: str, target: str, address: str) -> tuple[str, bytes]
     return frame(words, source, target, 0x0800, head[:10] + struct.pack("!H", ~total & 0xFFFF) + head[12:] + payload)
 
 
-def ip6(words: str, source: str, target: str, address: str, *, icmp: bytes = b"") -> tuple[str, bytes]:
-    payload = icmp or struct.pack("!HHHH", 9, 9, 8 + len(words) + 4, 0)
+def ip6(words: str, source: str, target: str, address: str, *, icmp: bytes = b"", ports: tuple[int, int] = (9, 9)) -> tuple[str, bytes]:
+    payload = icmp or struct.pack("!HHHH", *ports, 8 + len(words) + 4, 0)
     head = struct.pack("!IHBB", 0x60000000, len(payload) + len(words) + 4, 58 if icmp else 17, 255) + raw(address) + raw("fd05::11")
     return frame(words, source, target, 0x86DD, head + payload)
+
+
+def alerted(honest: tuple[str, bytes]) -> tuple[str, bytes]:
+    """With a router alert in a hop-by-hop header, as listener reports have (RFC 3810, 5; RFC 2711)."""
+    words, data = honest
+    (length,) = struct.unpack("!H", data[18:20])
+    option = bytes([data[20], 0, 5, 2, 0, 0, 1, 0])
+    return words, data[:18] + struct.pack("!HB", length + 8, 0) + data[21:54] + option + data[54:]
 
 
 def discovery(kind: int, about: str) -> bytes:
@@ -117,6 +132,22 @@ def forged(netns: str, v4: str, v6: str) -> list[tuple[str, bytes]]:
         ip6("ip6 of another address", own, there, "fd05::99"),
         ip6("ip6 of another link local", own, there, "fe80::99"),
         ip6("solicitation without a source", own, there, "::", icmp=discovery(135, v6)),
+        ip6("solicitation for another without a source", own, there, "::", icmp=discovery(135, "fd05::11")),
+        ip6("router solicitation without a source", own, there, "::", icmp=struct.pack("!BBHI", 133, 0, 0, 0)),
+        ip6("listener report without a source", own, there, "::", icmp=struct.pack("!BBHI", 143, 0, 0, 0)),
+        alerted(ip6("listener report with an alert", own, there, "::", icmp=struct.pack("!BBHI", 143, 0, 0, 0))),
+        ip6("ip6 without a source", own, there, "::"),
+        ip6("echo without a source", own, there, "::", icmp=struct.pack("!BBHI", 128, 0, 0, 0)),
+        tagged("tag 0", ip4("tag n", own, there, "10.5.0.99"), (0x8100, 0)),
+        tagged("tag 7", ip4("tag n", own, there, v4), (0x8100, 7)),
+        tagged("tag s", ip4("tag n", own, there, "10.5.0.99"), (0x88A8, 7)),
+        tagged("tag 2", ip4("tag n", own, there, "10.5.0.99"), (0x88A8, 7), (0x8100, 8)),
+        tagged("tag 6", ip6("tag n", own, there, "fd05::99"), (0x8100, 0)),
+        tagged("tag a", arp("tag n", own, there, sender=own, address="10.5.0.1"), (0x8100, 0)),
+        ip4("dhcp server", own, there, v4, ports=(67, 68)),
+        ip4("dhcp client", own, there, v4, ports=(68, 67)),
+        ip6("dhcp6 server", own, there, link_local(own), ports=(547, 546)),
+        ip6("dhcp6 client", own, there, link_local(own), ports=(546, 547)),
         ip6("advertisement", own, there, v6, icmp=discovery(136, v6)),
         ip6("advertisement of the gateway", own, there, v6, icmp=discovery(136, "fd05::1")),
         ip6("router advertisement", own, there, link_local(own), icmp=discovery(134, "fd05::1")),
@@ -141,7 +172,21 @@ def arriving(netns: str, frames: list[tuple[str, bytes]]) -> list[str]:
 def test_an_end_speaks_for_itself_only(stacks: Stacks) -> None:
     stacks.apply(LAN)
     frames = forged("an-a", "10.5.0.10", "fd05::10")
-    true = ["ip4", "arp", "arp probe", "ip6", "ip6 link local", "solicitation without a source", "advertisement", "end"]
+    true = [
+        "ip4",
+        "arp",
+        "arp probe",
+        "ip6",
+        "ip6 link local",
+        "solicitation without a source",
+        "router solicitation without a source",
+        "listener report without a source",
+        "listener report with an alert",
+        "dhcp client",
+        "dhcp6 client",
+        "advertisement",
+        "end",
+    ]
     assert arriving("an-a", frames) == true
     assert arriving("an-a", [ip4("second address", mac("an-a"), mac("an-b"), "10.5.0.77"), frames[-1]]) == ["second address", "end"]
     # Without it everything passes.
@@ -162,6 +207,13 @@ def test_who_forwards_hands_on_packets_of_others_and_lies_about_nothing_else(sta
         "ip6 of another address",
         "ip6 of another link local",
         "solicitation without a source",
+        "router solicitation without a source",
+        "listener report without a source",
+        "listener report with an alert",
+        "dhcp server",
+        "dhcp client",
+        "dhcp6 server",
+        "dhcp6 client",
         "advertisement",
         "router advertisement",
         "redirect",
