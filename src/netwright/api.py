@@ -30,6 +30,7 @@ from netwright.importing import compose, host
 from netwright.importing.environment import read_env_file
 from netwright.model.deed import Deed
 from netwright.model.operation import Plan
+from netwright.reading import read_file
 from netwright.resolve.protection import ANY_ADDRESS
 from netwright.revising.publication import Publish, Unpublish
 from netwright.revising.request import Port, parse_listened, parse_port
@@ -202,8 +203,7 @@ def import_host(name: str = "host", *, everything: bool = False) -> str:
 
 def _read(path: Path) -> str:
     try:
-        with path.open("rb") as file:
-            data = file.read(MOST_BYTES + 1)
+        data = read_file(path, MOST_BYTES + 1)
     except OSError as error:
         raise SpecError(str(path), [Problem(0, 0, "", f"cannot be read: {error.strerror}")]) from error
     return decode(data, str(path))

@@ -54,13 +54,19 @@ class Problem:
         return f"{place}{where}{self.message}{hint}"
 
 
+MOST_TOLD = 100
+"""Problems in the text of a SpecError; `problems` has them all."""
+
+
 class SpecError(NetwrightError, ValueError):
     """The file is wrong. All problems at once, in the order of their place."""
 
     def __init__(self, source: str, problems: Sequence[Problem]) -> None:
         self.source = source
         self.problems = tuple(sorted(problems, key=lambda p: (p.line, p.column, p.path, p.message)))
-        super().__init__("\n".join(problem.text(source) for problem in self.problems))
+        told = [problem.text(source) for problem in self.problems[:MOST_TOLD]]
+        more = len(self.problems) - len(told)
+        super().__init__("\n".join([*told, *([f"{source}: and {more} more"] if more > 0 else [])]))
 
 
 class Refused(NetwrightError):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from contextlib import closing, nullcontext
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,12 +33,12 @@ def is_file(argument: str) -> bool:
 
 def read_document(path: str) -> Document:
     """The file's document; `-` is standard input. Raises SpecError, also where there is no such file."""
+    from netwright.reading import read_file
     from netwright.spec.load import MOST_BYTES, decode, parse
 
     source = "<stdin>" if path == "-" else path.encode(errors="replace").decode()
     try:
-        with nullcontext(sys.stdin.buffer) if path == "-" else Path(path).open("rb") as file:
-            content = file.read(MOST_BYTES + 1)
+        content = sys.stdin.buffer.read(MOST_BYTES + 1) if path == "-" else read_file(path, MOST_BYTES + 1)
     except OSError as error:
         near = _near(path) if isinstance(error, FileNotFoundError) else None
         raise SpecError(source, [Problem(0, 0, "", f"cannot be read: {error.strerror}", near)]) from None

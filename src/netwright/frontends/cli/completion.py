@@ -32,5 +32,5 @@ def completion(shell: str) -> int:
     assert kind is not None
     script = kind(program, {}, "netwright", "_NETWRIGHT_COMPLETE")
     # Not `source()`: that starts a bash to ask for its version, and it may not be this machine's.
-    say.data(script.source_template % script.source_vars() + "\n")
+    say.data(script.source_template % script.source_vars() + "\n", verbatim=True)
     return 0

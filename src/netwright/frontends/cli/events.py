@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 
 import click
@@ -49,7 +48,10 @@ def events(stack: str | None, *, follow: bool, as_json: bool) -> int:
     from netwright.wiring import open_log
 
     def show(event: Event) -> None:
-        say.data(json.dumps(event_document(event), ensure_ascii=False) + "\n" if as_json else event_line(event))
+        if as_json:
+            say.document(event_document(event), indent=None)
+        else:
+            say.data(event_line(event))
 
     log = open_log()
     added = log.follow(name) if follow else None

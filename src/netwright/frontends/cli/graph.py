@@ -45,7 +45,7 @@ def graph(stack: str, *, form: Form, as_json: bool) -> int:
 
         say.document(graph_document(form, drawing))
     else:
-        say.data(drawing if drawing.endswith("\n") else f"{drawing}\n")
+        say.data(drawing if drawing.endswith("\n") else f"{drawing}\n", verbatim=form != "text")
     return 0
 
 

@@ -82,4 +82,4 @@ def _print(text: str, *, as_json: bool) -> None:
 
         say.document(import_document(text))
     else:
-        say.data(text)
+        say.data(text, verbatim=True)

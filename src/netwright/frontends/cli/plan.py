@@ -52,7 +52,7 @@ def plan(file: str, *, check: bool, commands: bool, full: bool, replace: bool, a
     elif commands:
         from netwright.planning.commands import shell_commands
 
-        say.data("".join(f"{line}\n" for line in shell_commands(made)))
+        say.data("".join(f"{line}\n" for line in shell_commands(made)), verbatim=True)
     else:
         from netwright.planning.text import plan_text
 

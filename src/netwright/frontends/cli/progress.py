@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from netwright.frontends.cli import say
+from netwright.report.plain import plain
 
 if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
@@ -84,7 +85,7 @@ class Bar(Sentences):
 
     def _tell(self, sentence: str) -> None:
         if self._shown is not None:
-            self._shown.console.print(sentence, markup=False, highlight=False)
+            self._shown.console.print(plain(sentence), markup=False, highlight=False)
         else:
             super()._tell(sentence)
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import io
-import json
 import os
 import sys
 from typing import Any, TextIO
 
 from netwright.errors import BackendError
+from netwright.report.plain import json_text, plain
 
 
 def prepare() -> None:
@@ -18,19 +18,22 @@ def prepare() -> None:
             stream.reconfigure(errors="replace")
 
 
-def data(text: str) -> None:
-    """What the command was asked for. Raises BackendError where it cannot be written (a full disk)."""
-    _write(sys.stdout, text)
+def data(text: str, *, verbatim: bool = False) -> None:
+    """What the command was asked for. Raises BackendError where it cannot be written (a full disk).
+
+    `verbatim`: something that is read by programs, a file or a script: what others have named is in it as it is, but on a terminal.
+    """
+    _write(sys.stdout, text if verbatim and not sys.stdout.isatty() else plain(text, coloured=coloured(sys.stdout)))
 
 
-def document(value: Any) -> None:
+def document(value: Any, *, indent: int | None = 2) -> None:
     """Data as JSON."""
-    data(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+    _write(sys.stdout, json_text(value, indent=indent))
 
 
 def words(text: str) -> None:
     """What a person should know beside it: one or more sentences."""
-    _write(sys.stderr, text + "\n")
+    _write(sys.stderr, plain(text, coloured=coloured(sys.stderr)) + "\n")
 
 
 def coloured(stream: TextIO) -> bool:

@@ -12,6 +12,7 @@ from aiohttp import web
 from netwright.errors import InvalidValue
 from netwright.model.event import Event, event_document
 from netwright.report.event_text import event_line
+from netwright.report.plain import json_text, plain
 
 LARGE_BYTES = 1 << 20
 MOST_LARGE = 2
@@ -88,18 +89,15 @@ def wants_words(request: web.Request) -> bool:
 def answered(request: web.Request, document: Callable[[], dict[str, Any]], words: Callable[[], str]) -> web.Response:
     """Whichever of the two is wanted."""
     if wants_words(request):
-        return web.Response(body=words().encode(errors="backslashreplace"), content_type="text/plain", charset="utf-8")
+        return web.Response(text=plain(words()))
     return document_response(document())
 
 
 def document_response(document: dict[str, Any], status: int = 200) -> web.Response:
     """As JSON."""
-    # Half of a surrogate pair, which a request's path may have in it, comes out as JSON escapes it.
-    content = json.dumps(document, indent=2, ensure_ascii=False).encode(errors="backslashreplace") + b"\n"
-    return web.Response(body=content, status=status, content_type="application/json", charset="utf-8")
+    return web.Response(text=json_text(document), status=status, content_type="application/json")
 
 
-def event_bytes(event: Event, *, plain: bool) -> bytes:
+def event_bytes(event: Event, *, as_words: bool) -> bytes:
     """A line of the answer."""
-    line = event_line(event) if plain else json.dumps(event_document(event), ensure_ascii=False) + "\n"
-    return line.encode(errors="backslashreplace")
+    return (plain(event_line(event)) if as_words else json_text(event_document(event), indent=None)).encode()

@@ -282,5 +282,5 @@ def _running() -> list[str]:
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             with suppress(OSError):
-                names.append((entry / "comm").read_text(encoding="utf-8", errors="replace").rstrip("\n"))
+                names.append((entry / "comm").read_text(encoding="utf-8", errors="replace").rstrip("\n").replace("\n", "?"))
     return names

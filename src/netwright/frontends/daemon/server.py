@@ -265,11 +265,11 @@ class Server:
         kept = self._log.read(stack)
         await response.prepare(request)
         for event in kept:
-            await response.write(event_bytes(event, plain=plain))
+            await response.write(event_bytes(event, as_words=plain))
         if added is not None:
             async for new in added:
                 if new is not None and new not in kept:
-                    await response.write(event_bytes(new, plain=plain))
+                    await response.write(event_bytes(new, as_words=plain))
         await response.write_eof()
         return response
 
