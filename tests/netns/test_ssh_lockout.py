@@ -150,6 +150,18 @@ def test_a_plan_that_cuts_the_session_is_refused_and_says_by_what(login: Login) 
     assert devices("box") == ["wan"]
 
 
+def test_a_port_of_the_session_that_is_opened_to_its_client_is_refused(login: Login) -> None:
+    for name, prefix in (("narrow", "203.0.113.0/24"), ("wide", "10.9.0.0/16")):
+        publish = f"host: {{publish: [{{listen: {PORT}/tcp, to: '10.66.0.5:22', from: [{prefix}]}}], routes: [{{to: 10.66.0.0/16, via: 10.9.1.9}}]}}"
+        (login.folder / f"{name}.yaml").write_text(f"version: 1\nname: lent\n{publish}\n")
+    assert login.netwright("apply", "narrow.yaml")[0] == 0
+    status, words = login.netwright("apply", "wide.yaml")
+    assert status == 1
+    assert f"port {PORT} of 10.9.0.1, on which the SSH session from 10.9.0.9 came in, would be published" in words
+    # Nothing has changed: whoever comes next gets in.
+    assert login.netwright("status")[0] == 0
+
+
 def test_a_session_that_cuts_itself_off_gets_the_host_back(login: Login) -> None:
     with subprocess.Popen(
         login.command("apply", "--confirm", "2", "--allow-lockout", "lent.yaml"), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE
@@ -247,6 +259,23 @@ def test_a_session_is_believed_as_long_as_the_kernel_has_its_connection() -> Non
                 assert asked(SSH_CONNECTION="192.0.2.1 1 192.0.2.2 2") == []
                 other.kill()
     assert asked(SSH_CONNECTION=live) == []
+
+
+MOSH = """
+import os, socket, subprocess, sys
+with open("/proc/self/comm", "w") as comm:
+    comm.write("mosh-server")
+with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as door:
+    door.bind(("127.0.0.1", 60001))
+    subprocess.run([sys.executable, "-c", sys.argv[1]], env={"PATH": "/usr/bin:/bin"}, check=True)
+"""
+
+
+def test_of_a_mosh_session_the_udp_port_is_known_and_the_client_as_it_began() -> None:
+    run("ip", "link", "set", "lo", "up")
+    environment = {**os.environ, "SSH_CONNECTION": "192.0.2.9 50123 192.0.2.7 22"}
+    done = subprocess.run([sys.executable, "-c", MOSH, ASK], env=environment, capture_output=True, text=True, check=True, timeout=60)
+    assert json.loads(done.stdout) == [["192.0.2.7", 60001, "192.0.2.9", 0]]
 
 
 def test_this_process_is_known_by_its_user_and_program(monkeypatch: pytest.MonkeyPatch) -> None:

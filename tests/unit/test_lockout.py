@@ -40,6 +40,7 @@ from netwright.model.route import Address, Route
 from netwright.model.state import Namespace, State
 from netwright.planning.lockout import lockout
 from netwright.resolve.lockout import taken_ports
+from netwright.spec.document import Document
 
 SSH = Connection(address="192.0.2.7", port=2222, client="198.51.100.9", client_port=50123)
 SSH6 = Connection(address="fd00::7", port=2222, client="fd99::9", client_port=50124)
@@ -211,14 +212,19 @@ def test_a_connection_that_is_not_this_hosts_or_stays_in_it_needs_nothing() -> N
     assert found(RemoveAddress(netns=HOST, address=ADDRESS, why=""), connections=(elsewhere, local)) == []
 
 
-def published(publish: str, *, before: frozenset[Published] = frozenset()) -> list[str]:
-    document = netwright.parse(f"version: 1\nname: lab\nhost: {{publish: [{{{publish}, to: '10.0.0.5:22'}}]}}\n", "lab.yaml")
-    fresh = Published("tcp", 2222, "10.0.0.5", 22)
+def publishing(publish: str) -> Document:
+    return netwright.parse(f"version: 1\nname: lab\nhost: {{publish: [{{{publish}, to: '10.0.0.5:22'}}]}}\n", "lab.yaml")
+
+
+def published(publish: str, *, before: frozenset[Published] = frozenset(), previous: str | None = None, by: Connection = SSH) -> list[str]:
+    document = publishing(publish)
+    fresh = Published(by.protocol, 2222, "10.0.0.5", 22)
     table = Table.of("nw_lab", "", frozenset({fresh}))
     observed = scene()
     there = observed.namespaces[HOST]
     observed = state(replace(there, table=Table.of("nw_lab", "x", before)))
-    return list(taken_ports((SSH,), document, observed, state(replace(there, table=table))))
+    known = None if previous is None else publishing(previous)
+    return list(taken_ports((by,), document, observed, state(replace(there, table=table)), previous=known))
 
 
 def test_the_port_of_the_session_is_published() -> None:
@@ -236,6 +242,28 @@ def test_the_port_of_the_session_is_published() -> None:
     for other in ("listen: 2222/udp", "listen: '10.0.0.1:2222'", "listen: 'eth1:2222'", "listen: 2222, from: 203.0.113.0/24", "listen: 22"):
         assert published(other) == []
     assert published("listen: 2222", before=frozenset({Published("tcp", 2222, "10.0.0.5", 22)})) == []
+
+
+def test_a_port_that_is_published_already_is_opened_to_the_client_of_the_session() -> None:
+    there = frozenset({Published("tcp", 2222, "10.0.0.5", 22)})
+    narrow = "listen: 2222, from: 203.0.113.0/24"
+    (told,) = published("listen: 2222", before=there, previous=narrow)
+    assert told.startswith("port 2222 of 192.0.2.7, on which the SSH session from 198.51.100.9 came in, would be published")
+    assert published("listen: 2222, from: [203.0.113.0/24, 198.51.100.9/32]", before=there, previous=narrow) == [told]
+    assert published("listen: 2222, from: [203.0.113.0/24, 10.0.0.0/8]", before=there, previous=narrow) == []
+    # It was so before.
+    assert published("listen: 2222", before=there, previous="listen: 2222, from: 198.51.0.0/16") == []
+
+
+def test_a_mosh_session_comes_in_by_udp() -> None:
+    mosh = replace(SSH, client_port=0, protocol="udp")
+    assert published("listen: 2222/udp", by=mosh) == [
+        "port 2222 of 192.0.2.7, on which the mosh session from 198.51.100.9 came in, would be published: who connects there next reaches 10.0.0.5:22"
+    ]
+    assert published("listen: 2222/tcp", by=mosh) == []
+    assert found(RemoveAddress(netns=HOST, address=ADDRESS, why=""), connections=[mosh])[0].startswith(
+        "the mosh session from 198.51.100.9 to 192.0.2.7 comes in by eth0, and the address would not be there any more"
+    )
 
 
 def test_the_engine_refuses_before_it_touches_anything_unless_it_is_told(tmp_path: Path) -> None:

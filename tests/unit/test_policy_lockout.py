@@ -62,6 +62,15 @@ def test_a_session_is_denied_by_name_by_address_and_by_nothing_at_all() -> None:
     assert told("name: off, from: 198.51.100.0/24, to: host, ports: 22, action: deny") == []
 
 
+def test_a_mosh_session_needs_its_udp_port() -> None:
+    mosh = Connection(address="192.0.2.7", port=60001, client="198.51.100.9", client_port=0, protocol="udp")
+    session = "the mosh session from 198.51.100.9 to port 60001 of 192.0.2.7"
+    closed = [f"the policy ssh closes the host to all whom no policy allows, and none allows {session}"]
+    assert told("name: ssh, to: host, ports: 22", connection=mosh) == closed
+    assert told("name: ssh, to: host, ports: 60001/tcp", connection=mosh) == closed
+    assert told("name: ssh, to: host, ports: [22/tcp, 60000-61000/udp]", connection=mosh) == []
+
+
 def test_the_engine_refuses_before_anything_is_touched(tmp_path: Path) -> None:
     world = a_host()
     engine = an_engine(world, tmp_path, caller=Caller(pid=1, uid=0, connections=(SSH,)))

@@ -14,6 +14,7 @@ import socket
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from netwright.model.address import canonical
@@ -26,6 +27,8 @@ _NOBODY = 0xFFFFFFFF
 """A login uid that was never set."""
 _SERVERS = ("sshd", "dropbear")
 """What SSH servers call themselves, at the beginning (OpenSSH since 9.8: sshd-session)."""
+_ROAMING = "mosh-server"
+"""Of mosh(1), likewise: the connection that began it is gone, and its UDP socket has no peer that the kernel knows."""
 _SHARED = ("TMUX", "STY")
 """In the environment of what runs in tmux(1) or screen(1): nobody can tell by which of the sessions it is watched."""
 _LONGEST_COMMAND = 500
@@ -60,9 +63,13 @@ def program_of(pid: int) -> str:
 
 
 def connections_of(pid: int) -> tuple[Connection, ...]:
-    """The TCP connections of the SSH session that the process belongs to: one, or none. In tmux or screen: of all sessions."""
+    """The connections of the SSH session that the process belongs to: one, or none. In tmux or screen: of all sessions.
+
+    Of a mosh session: its UDP ports, with the client as it was when it began.
+    """
     told: list[Connection] = []
     sockets: set[int] = set()
+    roaming: set[int] = set()
     shared = False
     for ancestor in _ancestors(pid):
         environment = _environment(ancestor)
@@ -71,11 +78,16 @@ def connections_of(pid: int) -> tuple[Connection, ...]:
             told.append(connection)
         if not sockets and program_of(ancestor).startswith(_SERVERS):
             sockets = _sockets(ancestor)
+        if program_of(ancestor) == _ROAMING:
+            roaming |= _sockets(ancestor)
     if shared:
         told = [one for other in _processes() if (one := _parse(_environment(other).get("SSH_CONNECTION", ""))) is not None]
     if not told and not sockets:
         return ()
-    return tuple(sorted({one for one, inode in _established() if one in told or inode in sockets}))
+    found = {one for one, inode in _established() if one in told or inode in sockets}
+    ports = {port for port, inode in _udp_ports() if inode in roaming} if roaming else set()
+    found |= {replace(one, port=port, client_port=0, protocol="udp") for one in told[:1] for port in ports}
+    return tuple(sorted(found))
 
 
 def _own_command() -> str:
@@ -150,6 +162,15 @@ def _established() -> Iterator[tuple[Connection, int]]:
                 if state == _ESTABLISHED:
                     (address, port), (client, client_port) = _endpoint(local), _endpoint(remote)
                     yield Connection(address=address, port=port, client=client, client_port=client_port), int(inode)
+
+
+def _udp_ports() -> Iterator[tuple[int, int]]:
+    """The UDP sockets of this thread's network namespace: port and inode."""
+    for name in ("udp", "udp6"):
+        with suppress(OSError):
+            for line in (_PROC / "thread-self" / "net" / name).read_text(encoding="ascii").splitlines()[1:]:
+                words = line.split()
+                yield int(words[1].partition(":")[2], 16), int(words[9])
 
 
 def _endpoint(text: str) -> tuple[str, int]:

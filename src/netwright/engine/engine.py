@@ -59,7 +59,7 @@ class Engine:
         self._progress.phase("observing")
         journal = self._store.journals().get(stack)
         drawn = draw(self._world, self._store, stack, document, journal=journal, replace_networks=replace_networks)
-        for reason in lockout_reasons(self._caller, document, drawn):
+        for reason in lockout_reasons(self._caller, document, drawn, self._store.commits().get(stack)):
             self._progress.note(f"apply will refuse this without --allow-lockout: {reason}")
         return drawn.plan
 

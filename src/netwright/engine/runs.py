@@ -72,7 +72,7 @@ class Runs:
                 for left_out in drawn.spared:
                     self._progress.note(f"Left out, as it was: {left_out}")
             if guarded and drawn.plan:
-                refuse_lockout(self._caller, document, drawn)
+                refuse_lockout(self._caller, document, drawn, previous)
         except (Refused, SpecError) as error:
             # What the daemon cannot repair it tries again and again: that is told by its events.
             if act is not Act.REPAIR:

@@ -7,12 +7,19 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, order=True)
 class Connection:
-    """A TCP connection by which somebody works on this host: where it came in, and from where."""
+    """What somebody works on this host by: where it came in, and from where. UDP: of mosh(1)."""
 
     address: str
     port: int
     client: str
     client_port: int
+    """0: not known."""
+    protocol: str = "tcp"
+
+    @property
+    def session(self) -> str:
+        """What it is called."""
+        return "the SSH session" if self.protocol == "tcp" else "the mosh session"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,4 +38,4 @@ class Caller:
     command: str = ""
     """Netwright's command line, or another program's name."""
     connections: tuple[Connection, ...] = ()
-    """Of the SSH session that it belongs to."""
+    """Of the SSH or mosh session that it belongs to."""

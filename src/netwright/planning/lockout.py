@@ -50,7 +50,7 @@ def _needs(connections: Sequence[Connection], host: Foresight) -> Iterator[_Need
     for connection in sorted(set(connections)):
         # Another namespace's, or one that begins and ends here.
         if host.holder(connection.address) is not None and host.holder(connection.client) is None:
-            yield _Need(f"the SSH session from {connection.client} to {connection.address}", connection)
+            yield _Need(f"{connection.session} from {connection.client} to {connection.address}", connection)
     for version in (4, 6):
         route = host.default(version)
         if route is not None:

@@ -13,17 +13,23 @@ from netwright.spec.document import Document
 from netwright.spec.schema import ContainerPublishSpec, PublishSpec
 
 
-def taken_ports(connections: Sequence[Connection], document: Document, observed: State, desired: State) -> tuple[str, ...]:
-    """Sentences; only about ports that shall be published, and are not yet."""
+def taken_ports(
+    connections: Sequence[Connection], document: Document, observed: State, desired: State, *, previous: Document | None = None
+) -> tuple[str, ...]:
+    """Sentences; only about ports that shall be published, and are not yet, or not to this client: `previous` is what was committed."""
     host = observed.namespaces.get(HOST, Namespace(ref=HOST))
     before = host.table.published if host.table is not None else frozenset()
     wanted = desired.namespaces.get(HOST, Namespace(ref=HOST)).table
-    fresh = {entry.port for entry in (wanted.published if wanted is not None else frozenset()) - before if entry.protocol == "tcp"}
+    fresh = {(entry.protocol, entry.port) for entry in (wanted.published if wanted is not None else frozenset()) - before}
+
+    def led_there(connection: Connection) -> bool:
+        return previous is None or any(_takes(publish, connection, host) for _, publish in _publishes(previous))
+
     return tuple(
-        f"port {connection.port} of {connection.address}, on which the SSH session from {connection.client} came in, "
+        f"port {connection.port} of {connection.address}, on which {connection.session} from {connection.client} came in, "
         f"would be published: who connects there next reaches {goal}"
         for connection in sorted(set(connections))
-        if connection.port in fresh
+        if (connection.protocol, connection.port) in fresh or not led_there(connection)
         for goal, publish in _publishes(document)
         if _takes(publish, connection, host)
     )
@@ -40,7 +46,7 @@ def _publishes(document: Document) -> Iterator[tuple[str, PublishSpec | Containe
 
 def _takes(publish: PublishSpec | ContainerPublishSpec, connection: Connection, host: Namespace) -> bool:
     listen = publish.listen
-    if listen.protocol != "tcp" or not listen.ports.first <= connection.port <= listen.ports.last:
+    if listen.protocol != connection.protocol or not listen.ports.first <= connection.port <= listen.ports.last:
         return False
     if listen.address is not None and listen.address not in (*ANY_ADDRESS, connection.address):
         return False

@@ -26,7 +26,7 @@ def shut_out(connections: Sequence[Connection], document: Document, desired: Sta
 
 
 def _reason(connection: Connection, policies: Sequence[PolicySpec], table: Table) -> str | None:
-    session = f"the SSH session from {connection.client} to port {connection.port} of {connection.address}"
+    session = f"{connection.session} from {connection.client} to port {connection.port} of {connection.address}"
     matching = [policy for policy in policies if _is_about(policy, connection, table)]
     deny = next((policy for policy in matching if policy.action == "deny"), None)
     if deny is not None:
@@ -47,7 +47,9 @@ def _is_about(policy: PolicySpec, connection: Connection, table: Table) -> bool:
     if not (policy.to is None or _names_host(policy) or _holds(table, policy, connection.address)):
         return False
     return policy.ports is None or any(
-        service.protocol == "tcp" and service.ports is not None and service.ports.first <= connection.port <= service.ports.last
+        service.protocol == connection.protocol
+        and service.ports is not None
+        and service.ports.first <= connection.port <= service.ports.last
         for service in policy.ports
     )
 

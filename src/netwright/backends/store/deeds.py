@@ -68,7 +68,7 @@ def _caller(caller: Caller) -> dict[str, Any]:
         "login_uid": caller.login_uid,
         "login_user": caller.login_user,
         "command": caller.command,
-        "connections": [[one.address, one.port, one.client, one.client_port] for one in caller.connections],
+        "connections": [[one.address, one.port, one.client, one.client_port, one.protocol] for one in caller.connections],
     }
 
 
@@ -82,7 +82,7 @@ def _load_caller(data: Mapping[str, Any]) -> Caller:
         login_user=data["login_user"],
         command=data["command"],
         connections=tuple(
-            Connection(address=address, port=port, client=client, client_port=client_port)
-            for address, port, client, client_port in data["connections"]
+            Connection(address=address, port=port, client=client, client_port=client_port, protocol=protocol[0] if protocol else "tcp")
+            for address, port, client, client_port, *protocol in data["connections"]
         ),
     )
