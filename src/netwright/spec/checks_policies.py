@@ -23,7 +23,10 @@ def check_policies(topology: Topology, findings: Findings) -> None:
         if policy.name in seen:
             there = seen[policy.name]
             findings.add(
-                (*path, "name"), f"another policy has this name already{findings.where(there)}", "give it one of its own", on=(there,)
+                (*path, "name"),
+                f"another policy has this name already{findings.where(there)}",
+                "give it one of its own",
+                on=((*there, "name"),),
             )
         seen.setdefault(policy.name, path)
         _sides(policy, path, topology, subnets, findings)
