@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -219,3 +220,38 @@ def test_a_bridge_that_somebody_removed_is_made_again_when_a_container_joins(cli
     assert [a["local"] for a in host.ip("address", "show", "dev", "br-shop")[0]["addr_info"] if a["family"] == "inet"] == ["172.30.0.1"]
     client.ask("NetworkDriver.DeleteEndpoint", ENDPOINT)
     remove(client)
+
+
+def test_whatever_is_sent_to_its_socket_it_answers_the_next_one(client: Client, tmp_path: Path, host: Any) -> None:
+    whole = b"POST /NetworkDriver.Join HTTP/1.1\r\nHost: \r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}"
+    sent = [
+        *(whole[:end] for end in range(0, len(whole), 7)),
+        *(whole[:place] + noise + whole[place + 3 :] for place in range(0, len(whole), 11) for noise in (b"\xff", b"\r\n", b"\0\0\0\0")),
+        whole.replace(b"2\r\n", b"99999999\r\n"),
+        whole.replace(b"{}", b"[]"),
+        whole.replace(b"Host: ", b"X: " + b"x" * 100_000),
+        *(whole.replace(b"Content-Length: 2", b"Content-Length: %d" % len(body)).replace(b"{}", body) for body in HOSTILE),
+    ]
+    for data in sent:
+        with socket.socket(socket.AF_UNIX) as door:
+            door.settimeout(30)
+            door.connect(str(tmp_path / "netwright.sock"))
+            with suppress(BrokenPipeError, ConnectionResetError):
+                door.sendall(data)
+                door.shutdown(socket.SHUT_WR)
+                while part := door.recv(65536):
+                    assert b" 500 " not in part
+    assert client.ask("Plugin.Activate") == {"Implements": ["NetworkDriver", "IpamDriver"]}
+    assert client.ask("NetworkDriver.Join", {"NetworkID": "\ud800", "EndpointID": "\udfff"})["Err"]
+
+
+HOSTILE = [
+    b"[" * 100_000,
+    b'{"a":' * 50_000,
+    b'{"NetworkID": "\\ud800"}',
+    b"1e999",
+    b"9" * 5000,
+    b"\xff\xfe",
+    b'{"Options": 1}',
+    b" " * (2 << 20),
+]

@@ -1,4 +1,4 @@
-"""Whatever stands in somebody's Compose file or .env: a file that our language takes, or a refusal that says where."""
+"""Whatever stands in somebody's Compose file or .env, or is answered in an engine's place: it is understood, or refused with a sentence."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import yaml
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from netwright.backends.docker_answers import container, network, understood
 from netwright.errors import NetwrightError
 from netwright.importing.compose import import_compose
 from netwright.importing.environment import interpolated, read_env_file
@@ -106,5 +107,42 @@ def test_an_env_file(pieces: list[str]) -> None:
     for read in (lambda: read_env_file(text, {"A": "a"}), lambda: interpolated(text, {"A": "a"}, set())):
         try:
             read()
+        except NetwrightError as error:
+            assert str(error)
+
+
+ENGINES_KEYS = [
+    *("Id", "Name", "Names", "Driver", "Options", "Labels", "IPAM", "Config", "Subnet", "Gateway", "IPRange", "AuxiliaryAddresses"),
+    *(
+        "NetworkSettings",
+        "Networks",
+        "NetworkID",
+        "EndpointID",
+        "IPAddress",
+        "IPAMConfig",
+        "IPv4Address",
+        "Aliases",
+        "Links",
+        "State",
+        "Pid",
+    ),
+    *("HostConfig", "NetworkMode", "Ports", "PublicPort", "PrivatePort", "IP", "Type", "DriverOpts", "GwPriority"),
+]
+ANSWER = st.dictionaries(
+    st.sampled_from(ENGINES_KEYS),
+    st.recursive(
+        WORD, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(ENGINES_KEYS), inner, max_size=5), max_leaves=12
+    ),
+    max_size=9,
+)
+
+
+@MANY
+@given(ANSWER, st.one_of(st.none(), ANSWER))
+def test_what_an_engine_answers(summary: dict[str, Any], inspected: dict[str, Any] | None) -> None:
+    for read in (lambda: network(summary, ()), lambda: container({"Id": "1" * 64, **summary}, inspected, {})):
+        try:
+            with understood():
+                read()
         except NetwrightError as error:
             assert str(error)

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from netwright.errors import DockerError
@@ -27,6 +28,16 @@ Answer = Mapping[str, Any]
 
 class Unreachable(DockerError):
     """No answer came. The message says from where, to what, and why not."""
+
+
+@contextmanager
+def understood() -> Iterator[None]:
+    """What is no answer of the API's shape is a DockerError: some program listens there, but no engine that we know."""
+    try:
+        yield
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        message = f"the Docker Engine answered something that is not of its API ({type(error).__name__}: {error})"
+        raise DockerError(message, hint="docker version tells what answers there") from error
 
 
 def network(answer: Answer, used_by: Iterable[str]) -> DockerNetwork:

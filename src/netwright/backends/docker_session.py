@@ -22,7 +22,7 @@ from requests import Response
 from requests.exceptions import RequestException, Timeout
 from urllib3.exceptions import HTTPError
 
-from netwright.backends.docker_answers import Answer, Unreachable, container, network, network_name, uses_nftables
+from netwright.backends.docker_answers import Answer, Unreachable, container, network, network_name, understood, uses_nftables
 from netwright.errors import DockerError
 from netwright.model.docker import STACK_LABEL, Attachment, DockerNetwork, DockerState
 
@@ -62,7 +62,7 @@ class DockerSession:
 
     def observe(self) -> DockerState:
         """Two lists, and one inspection for each container that runs (no list tells its pid) or is on a stack's network (or its aliases)."""
-        with self._asking("list its networks and containers"):
+        with self._asking("list its networks and containers"), understood():
             listed = self._client.networks()
             nftables = self._speaks >= NFTABLES_SINCE and uses_nftables(self._client.info())
             names = {answer["Id"]: network_name(answer) for answer in listed}
@@ -71,18 +71,14 @@ class DockerSession:
                 container(summary, self._inspect(summary["Id"]) if _is_to_be_inspected(summary, owned) else None, names)
                 for summary in self._client.containers(all=True)
             ]
-        users: dict[str, list[str]] = {}
-        for one in containers:
-            for name in one.attachments:
-                users.setdefault(name, []).append(one.name)
-        # Engines before 25 let two networks have one name: the one that a stack owns is the one to be seen.
-        listed.sort(key=lambda answer: STACK_LABEL in (answer.get("Labels") or {}))
-        return DockerState(
-            version=self._version,
-            nftables=nftables,
-            networks={name: network(answer, users.get(name, ())) for answer in listed if (name := network_name(answer))},
-            containers={one.name: one for one in containers},
-        )
+            users: dict[str, list[str]] = {}
+            for one in containers:
+                for name in one.attachments:
+                    users.setdefault(name, []).append(one.name)
+            # Engines before 25 let two networks have one name: the one that a stack owns is the one to be seen.
+            listed.sort(key=lambda answer: STACK_LABEL in (answer.get("Labels") or {}))
+            networks = {name: network(answer, users.get(name, ())) for answer in listed if (name := network_name(answer))}
+        return DockerState(version=self._version, nftables=nftables, networks=networks, containers={one.name: one for one in containers})
 
     def create(self, wanted: DockerNetwork) -> None:
         """Make a network; one that has its name already is in the way."""
