@@ -26,11 +26,11 @@ FULL = b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nC
 
 
 def _no_fault_of_theirs(record: logging.LogRecord) -> bool:
-    return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
+    return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError | ConnectionError))
 
 
 LOGGER = logging.getLogger("netwright.http")
-"""For aiohttp, which writes a traceback for each request that is no HTTP: whoever sends such things would fill the journal."""
+"""For aiohttp, which writes a traceback for each request that is no HTTP, and for clients that go: whoever does that would fill the journal."""
 LOGGER.addFilter(_no_fault_of_theirs)
 
 

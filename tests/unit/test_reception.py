@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from aiohttp import web
+from aiohttp.http_exceptions import BadHttpMessage
 
-from netwright.reception import Reception, attended
+from netwright.reception import LOGGER, Reception, attended
 
 Client = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 WHOLE = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -104,3 +106,10 @@ def test_one_more_than_there_is_room_for_is_told_so_until_another_has_gone(tmp_p
 
     for number, limits in enumerate(({"most": 2}, {"most_each": 2})):
         served(tmp_path / str(number), visit, patience=60, **limits)
+
+
+def test_what_clients_do_wrong_is_not_written_down_and_our_own_mistakes_are() -> None:
+    def written(error: BaseException) -> bool:
+        return bool(LOGGER.filter(logging.LogRecord("x", logging.ERROR, "", 0, "", (), (type(error), error, None))))
+
+    assert [written(error) for error in (BadHttpMessage("x"), ConnectionResetError("gone"), TypeError("ours"))] == [False, False, True]
