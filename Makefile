@@ -2,7 +2,7 @@
 # ARGS="…" is handed on: make test ARGS="-k veth", make bench ARGS="--quick".
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench rounds docs clean
+.PHONY: help demo test check bench rounds torture docs clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,6 +26,10 @@ bench: ## apply and destroy beside their peers; ARGS="--quick" for a first look
 rounds: ## 10,000 times apply and destroy in one process: what it holds on the way; ARGS="--rounds 500"
 	@scripts/setup bench
 	@scripts/rounds $(ARGS)
+
+torture: ## everything that can fail is made to fail, and what is promised is looked at; ARGS="--quick"
+	@scripts/setup torture
+	@scripts/torture $(ARGS)
 
 docs: ## the documentation as a site, in site/
 	@scripts/setup docs
