@@ -11,7 +11,6 @@ version here (`PRAGMA user_version`), with a step that rewrites the rows.
 from __future__ import annotations
 
 import json
-import os
 import sqlite3
 import threading
 from collections.abc import Mapping
@@ -19,6 +18,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from netwright.backends.private_file import make_private
 from netwright.dockerdriver.options import NetworkOptions
 from netwright.dockerdriver.records import Endpoint, Lease, LeaseKind, Network, Pool, PortMapping, Records, Subnet
 from netwright.errors import BackendError, Refused
@@ -82,7 +82,7 @@ class DriverStore:
         if self._connection is not None:
             return self._connection
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        os.close(os.open(self._file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        make_private(self._file)
         connection = sqlite3.connect(self._file, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
         try:
             if self._version(connection) < VERSION:

@@ -10,7 +10,6 @@ writer (https://www.sqlite.org/wal.html). Nothing is written, and no folder made
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,6 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
+from netwright.backends.private_file import make_private
 from netwright.backends.store import codec, deeds, schema
 from netwright.backends.store.lock import alone, hold, holder
 from netwright.dockerdriver.conflicts import Claim
@@ -238,7 +238,7 @@ class SqliteStore:
             )
 
     def _connect(self) -> sqlite3.Connection:
-        os.close(os.open(self._file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        make_private(self._file)
         # Turns are taken by self._turn; SQLite itself would refuse a second thread.
         connection = sqlite3.connect(self._file, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
         try:
