@@ -127,3 +127,61 @@ def test_who_is_changing_the_host_is_told_and_nobody_is_kept_from_it(tmp_path: P
     assert store.holder() is None
     with store.lock(wait=False, waiting=print):
         pass
+
+
+@pytest.mark.parametrize("replaced", [False, True])
+def test_a_lock_file_that_somebody_took_away_while_it_was_held_lets_nobody_in(replaced: bool, tmp_path: Path) -> None:
+    with holder(tmp_path) as first:
+        assert line(first) == "held"
+        (tmp_path / "lock").unlink()
+        if replaced:
+            (tmp_path / "lock").touch()
+        with pytest.raises(Busy, match="another process is changing"), SqliteStore(str(tmp_path)).lock(wait=False, waiting=print):
+            pass
+        assert SqliteStore(str(tmp_path)).holder() == "another process"
+        with holder(tmp_path) as second:
+            assert line(second) == "Waiting for another process…"
+            let_go(first)
+            assert line(second) == "held"
+            with pytest.raises(Busy, match=f"PID {second.pid} "), SqliteStore(str(tmp_path)).lock(wait=False, waiting=print):
+                pass
+
+
+def test_who_waits_for_a_lock_file_that_is_taken_away_waits_for_the_new_one_then(tmp_path: Path) -> None:
+    with holder(tmp_path) as first:
+        assert line(first) == "held"
+        with holder(tmp_path) as second:
+            assert line(second).startswith(f"Waiting for PID {first.pid} ")
+            until_asleep(second.pid)
+            (tmp_path / "lock").unlink()
+            let_go(first)
+            assert line(second) == "held"
+            assert SqliteStore(str(tmp_path)).holder() == f"PID {second.pid} (netwright apply shop.yaml)"
+
+
+def test_a_stopped_holder_is_named_and_whoever_waits_goes_on_when_it_is_killed(tmp_path: Path) -> None:
+    with holder(tmp_path) as first:
+        assert line(first) == "held"
+        first.send_signal(signal.SIGSTOP)
+        with pytest.raises(Busy, match=f"PID {first.pid} "), SqliteStore(str(tmp_path)).lock(wait=False, waiting=print):
+            pass
+        with holder(tmp_path) as second:
+            assert line(second) == f"Waiting for PID {first.pid} (netwright apply shop.yaml)…"
+            first.kill()
+            assert line(second) == "held"
+
+
+def test_many_that_make_the_database_at_the_same_time_all_get_it(tmp_path: Path) -> None:
+    program = (
+        "import sys\nfrom netwright.backends.store import SqliteStore\nsys.stdin.readline()\n"
+        f"SqliteStore({str(tmp_path / 'state')!r}).set_trial('shop', None)\nprint('done')\n"
+    )
+    many = [subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(8)]
+    try:
+        for each in many:
+            let_go(each)
+        assert [line(each) for each in many] == ["done"] * 8
+    finally:
+        for each in many:
+            each.kill()
+            each.communicate(timeout=10)

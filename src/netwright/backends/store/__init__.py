@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 
 from netwright.backends.private_file import make_private
 from netwright.backends.store import codec, deeds, schema
-from netwright.backends.store.lock import alone, hold, holder
+from netwright.backends.store.lock import hold, holder
 from netwright.dockerdriver.conflicts import Claim
 from netwright.errors import BackendError, Refused
 from netwright.model.deed import Deed
@@ -243,10 +243,8 @@ class SqliteStore:
         connection = sqlite3.connect(self._file, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
         try:
             if schema.version(connection) < len(schema.MIGRATIONS):
-                # Changing to WAL does not wait for others as a transaction does: one at a time here.
-                with alone(self._folder):
-                    connection.execute("PRAGMA journal_mode = WAL")
-                    schema.migrate(connection)
+                schema.write_ahead(connection, BUSY_SECONDS)
+                schema.migrate(connection)
             connection.execute("PRAGMA synchronous = FULL")
         except BaseException:
             connection.close()

@@ -1,7 +1,8 @@
-"""One writer at a time: flock(2) on a file in the state's folder.
+"""One writer at a time: flock(2) on a file in the state's folder, and on the folder.
 
-The kernel drops the lock with its holder's last descriptor, so a holder that was killed blocks nobody. The file's
-content only says who holds it, for the message of those who wait; nobody decides anything by it.
+The kernel drops the locks with their holder's last descriptor, so a holder that was killed blocks nobody. The file's
+content only says who holds it, for the message of those who wait; nobody decides anything by it. Somebody may delete the
+file, or put another one in its place, while it is held: the folder is locked, too.
 """
 
 from __future__ import annotations
@@ -25,26 +26,19 @@ def hold(path: str, *, wait: bool, waiting: Callable[[str], None]) -> Iterator[N
     Where another process has it: `waiting("Waiting for PID 123 (netwright apply x.yaml)…")` is called once, then this waits without
     end, and Ctrl-C ends the waiting; with `wait` False, Busy is raised instead. Raises OSError where the file cannot be made.
     """
-    lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    folder = _open_folder(path)
     try:
+        lock = _take(path, folder, wait=wait, waiting=waiting)
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            holder = _holder(lock)
-            if not wait:
-                raise Busy(
-                    f"{holder} is changing this host's networks. Nothing was touched.",
-                    hint="wait until it is done, or leave out --no-wait",
-                ) from None
-            waiting(f"Waiting for {holder}…")
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        _sign(lock)
-        try:
-            yield
+            _sign(lock)
+            try:
+                yield
+            finally:
+                os.ftruncate(lock, 0)
         finally:
-            os.ftruncate(lock, 0)
+            os.close(lock)
     finally:
-        os.close(lock)
+        os.close(folder)
 
 
 def holder(path: str) -> str | None:
@@ -53,16 +47,57 @@ def holder(path: str) -> str | None:
     Whoever wants it without waiting in the very moment of the look finds it taken: so it is asked only where that matters.
     """
     try:
-        lock = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        folder = _open_folder(path)
     except FileNotFoundError:
         return None
     try:
-        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        fcntl.flock(folder, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
-        return _holder(lock)
+        return _name(path)
     finally:
-        os.close(lock)
+        os.close(folder)
     return None
+
+
+def _take(path: str, folder: int, *, wait: bool, waiting: Callable[[str], None]) -> int:
+    """The file at `path`, locked as `folder` is, and still there under its name. Raises Busy."""
+    told = False
+    while True:
+        lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            for each in (lock, folder):
+                try:
+                    fcntl.flock(each, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    name = _name(path)
+                    if not wait:
+                        raise Busy(
+                            f"{name} is changing this host's networks. Nothing was touched.",
+                            hint="wait until it is done, or leave out --no-wait",
+                        ) from None
+                    if not told:
+                        waiting(f"Waiting for {name}…")
+                    told = True
+                    fcntl.flock(each, fcntl.LOCK_EX)
+            if _is_at(path, lock):
+                return lock
+        except BaseException:
+            os.close(lock)
+            raise
+        # In the same order again: whoever has the new file waits for the folder.
+        fcntl.flock(folder, fcntl.LOCK_UN)
+        os.close(lock)
+
+
+def _is_at(path: str, descriptor: int) -> bool:
+    try:
+        return os.path.samestat(os.stat(path), os.fstat(descriptor))  # noqa: PTH116 - beside its descriptor's
+    except FileNotFoundError:
+        return False
+
+
+def _open_folder(path: str) -> int:
+    return os.open(Path(path).parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
 
 
 def _sign(lock: int) -> None:
@@ -72,17 +107,10 @@ def _sign(lock: int) -> None:
     os.pwrite(lock, f"PID {os.getpid()} ({command[:_LONGEST_COMMAND]})".encode(errors="replace"), 0)
 
 
-def _holder(lock: int) -> str:
-    # The holder may be between taking the lock and signing it.
-    return os.pread(lock, 4096, 0).decode(errors="replace") or "another process"
-
-
-@contextmanager
-def alone(folder: Path) -> Iterator[None]:
-    """Hold flock(2) on the folder itself, so that it never stands in the way of `lock`."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+def _name(path: str) -> str:
+    """Of whoever holds the lock, who may be between taking and signing it."""
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
+        text = Path(path).read_text(errors="replace")
+    except OSError:
+        text = ""
+    return text or "another process"

@@ -14,6 +14,7 @@ steps that a database has seen.
 from __future__ import annotations
 
 import sqlite3
+import time
 
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (
@@ -38,10 +39,27 @@ TABLES = ("commits", "loans", "journals", "trials")
 """Those that a stack leaves with: the log stays."""
 
 
+_PAUSE = 0.005
+
+
 def version(connection: sqlite3.Connection) -> int:
     """How many steps this database has seen; 0: it is new."""
     (number,) = connection.execute("PRAGMA user_version").fetchone()
     return int(number)
+
+
+def write_ahead(connection: sqlite3.Connection, seconds: float) -> None:
+    """Change to WAL. SQLite does not wait for other connections here as it does for a transaction: it is asked until `seconds` are over."""
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > end:
+                raise
+            time.sleep(_PAUSE)
+        else:
+            return
 
 
 def migrate(connection: sqlite3.Connection) -> None:
