@@ -114,7 +114,7 @@ class Trial:
     leases: Mapping[str, str]
     """The addresses that it had given out."""
     deadline: float
-    """Seconds since the epoch."""
+    """Seconds since the epoch, by the clock as it is set when this is read: so many seconds are left, whatever it was set to before."""
 
 
 class Store(Protocol):

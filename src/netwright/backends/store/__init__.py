@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from netwright.backends.private_file import make_private
-from netwright.backends.store import codec, deeds, schema
+from netwright.backends.store import codec, deeds, schema, trials
 from netwright.backends.store.lock import hold, holder
 from netwright.dockerdriver.conflicts import Claim
 from netwright.errors import BackendError, Refused
@@ -100,10 +100,12 @@ class SqliteStore:
         }
 
     def trials(self) -> Mapping[str, Trial]:
-        rows = self._rows("SELECT stack, spec, source, leases, deadline FROM trials ORDER BY stack")
+        rows = self._rows(f"SELECT {trials.COLUMNS} FROM trials ORDER BY stack")  # noqa: S608 - names of ours
         return {
-            stack: Trial(stack=stack, spec=spec, source=source, leases=self._read(codec.load_texts, leases), deadline=deadline)
-            for stack, spec, source, leases, deadline in rows
+            stack: Trial(
+                stack=stack, spec=spec, source=source, leases=self._read(codec.load_texts, leases), deadline=trials.deadline_of(*moment)
+            )
+            for stack, spec, source, leases, *moment in rows
         }
 
     def begin(self, journal: Journal, loans: Sequence[Loan]) -> None:
@@ -172,10 +174,7 @@ class SqliteStore:
                 deeds.write(database, deed)
             database.execute("DELETE FROM trials WHERE stack = ?", (stack,))
             if trial is not None:
-                database.execute(
-                    "INSERT INTO trials (stack, spec, source, leases, deadline) VALUES (?, ?, ?, ?, ?)",
-                    (stack, trial.spec, trial.source, codec.dump_texts(trial.leases), trial.deadline),
-                )
+                trials.write(database, trial)
 
     def close(self) -> None:
         with self._turn:

@@ -7,7 +7,7 @@ steps that a database has seen.
                digests, the listing the kernel showed when it was loaded (fingerprints)
     loans      what the stack has changed but does not own, as it was before
     journals   a run that has begun and is not committed
-    trials     an `apply --confirm` that nobody has confirmed yet
+    trials     an `apply --confirm` that nobody has confirmed yet; its deadline by two clocks (trials.py)
     deeds      what was changed, by whom, and what was refused: the log
 """
 
@@ -32,6 +32,11 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (
         "CREATE TABLE deeds (id INTEGER PRIMARY KEY AUTOINCREMENT, at REAL NOT NULL, stack TEXT NOT NULL, deed TEXT NOT NULL)",
         "CREATE INDEX deeds_of_stack ON deeds (stack)",
+    ),
+    (
+        "ALTER TABLE trials ADD COLUMN written REAL NOT NULL DEFAULT 0",
+        "ALTER TABLE trials ADD COLUMN boot TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE trials ADD COLUMN since_boot REAL NOT NULL DEFAULT 0",
     ),
 )
 

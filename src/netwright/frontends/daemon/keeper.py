@@ -35,6 +35,8 @@ BUSY = 0.2
 """Seconds before a look is tried again while another Netwright is at work; its end is noticed, too."""
 PATIENCE = 10.0
 """Seconds before it is tried again to take back what was not confirmed in time."""
+WAKEFUL = 1.0
+"""Seconds between two looks at the clock while something is to be taken back."""
 REMEMBERED = 50
 """Notices of a stack that are kept for the question who did it."""
 
@@ -52,9 +54,9 @@ class Keeper:
         self._interests: dict[str, Interest] = {}
         self._digests: dict[str, str] = {}
         self._deadline: float | None = None
-        """Seconds since the epoch: then something is to be taken back, which was not confirmed or was cut short."""
+        """By `_counted`: then something is to be taken back, which was not confirmed or was cut short."""
         self._postponed = 0.0
-        """Seconds since the epoch: the last attempt to take something back has failed, and is not made again before."""
+        """By `_counted`: the last attempt to take something back has failed, and is not made again before."""
         self._recent: dict[str, deque[Notice]] = {}
         self._displaced: set[str] = set()
         """Stacks whose links or namespaces may be others than those that are known."""
@@ -132,7 +134,8 @@ class Keeper:
         """Seconds until something is due."""
         due = min(self._schedule.next() or self._next_look, self._next_look) - time.monotonic()
         if self._deadline is not None:
-            due = min(due, self._deadline - time.time())
+            # What is waited with stands still while the machine sleeps.
+            due = min(due, self._deadline - _counted(), WAKEFUL)
         return max(due, 0.0)
 
     async def _turn(self, reason: str) -> None:
@@ -141,7 +144,7 @@ class Keeper:
         if self._stale:
             self._stale = False
             gone = await self._refresh(reason)
-        if self._deadline is not None and time.time() >= self._deadline:
+        if self._deadline is not None and _counted() >= self._deadline:
             await self._take_back()
         now = time.monotonic()
         if now >= self._next_look:
@@ -176,7 +179,7 @@ class Keeper:
     def _read(self) -> tuple[dict[str, str], float | None]:
         store = open_store(self._folder)
         try:
-            deadlines = [trial.deadline for trial in store.trials().values()]
+            deadlines = [_counted() + trial.deadline - time.time() for trial in store.trials().values()]
             if store.journals() and store.holder() is None and store.journals():
                 # Nobody is at work on what was begun. (Asked once more: whoever was may have come to its end meanwhile.)
                 deadlines.append(0.0)
@@ -251,7 +254,7 @@ class Keeper:
             except NetwrightError as error:
                 troubles.append(str(error))
         if troubles:
-            self._postponed = time.time() + PATIENCE
+            self._postponed = _counted() + PATIENCE
         self._diary.stands(What.FAILED, "", tuple(troubles), again_in=PATIENCE)
 
     async def _learn(self, stacks: Sequence[str]) -> None:
@@ -274,6 +277,11 @@ class Keeper:
             if new & interest.namespaces:
                 # Between the look and this moment nobody has heard them.
                 self._schedule.wake(stack, "it is listened to from now on", time.monotonic())
+
+
+def _counted() -> float:
+    """Seconds since the machine was booted: a clock that nobody sets, and that goes on while the machine sleeps."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 def _running() -> list[str]:
