@@ -100,12 +100,19 @@ STATUS = StackStatus(
 
 @pytest.fixture(autouse=True)
 def in_utc(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half a minute after the commit."""
     monkeypatch.setenv("TZ", "UTC")
     time.tzset()
+    monkeypatch.setattr(time, "time", lambda: 1700000030.0)
 
 
 def text(status: StackStatus) -> str:
     return status_text([(status, standing_of(status))])
+
+
+def test_what_nobody_has_taken_back_in_time_is_told_with_the_command_that_does() -> None:
+    (line,) = (line for line in text(replace(STATUS, confirm_before=1700000010.0)).splitlines() if "not confirmed" in line)
+    assert line == "  not confirmed: should have been rolled back at 22:13:30, and will be by: netwright recover"
 
 
 def test_a_stack_that_has_drifted_is_shown_with_what_is_missing_and_what_would_be_done() -> None:

@@ -16,8 +16,8 @@ from typing import Self
 from netwright.engine.failure import hint_for, reason_of
 from netwright.engine.guard import lockout_reasons
 from netwright.engine.interruption import undisturbed
-from netwright.engine.outcome import Outcome, Progress, Revision, StackStatus
-from netwright.engine.recording import digest_of, failed_deed
+from netwright.engine.outcome import Outcome, Progress, Revision, StackStatus, TakenBack
+from netwright.engine.recording import digest_of, failed_deed, told_before
 from netwright.engine.rewriting import Change, revision, rewritten, tolerance_of
 from netwright.engine.runs import Runs
 from netwright.engine.standing import standing
@@ -154,6 +154,16 @@ class Engine:
                 raise ApplyFailed("\n".join(map(str, failures)), rolled_back=False, hint=failures[0].hint)
             return recovered
 
+    def take_back(self, *, wait: bool = True, early: str | None = None) -> TakenBack:
+        """`recover` and `expire_trials`; what fails of one is no reason to leave another as it is. Raises Busy, BackendError.
+
+        `early`: a stack that is not to be confirmed any more, though there is time left.
+        """
+        with self._store.lock(wait=wait, waiting=self._progress.note):
+            recovered, cut_off = self._recover()
+            expired, unconfirmed = self._expire(early)
+            return TakenBack(recovered=recovered, expired=expired, failures=(*cut_off, *unconfirmed))
+
     def confirm(self, stack: str) -> bool:
         """Keep what `apply --confirm` has made. False: there was nothing to confirm."""
         with self._store.lock(wait=True, waiting=self._progress.note):
@@ -213,9 +223,7 @@ class Engine:
     def _record_failure(self, stack: str, reason: str) -> None:
         before = self._store.commits().get(stack)
         deed = failed_deed(Act.RECOVER, stack, self._caller, before, Result.BETWEEN, reason)
-        # What cannot be brought back is tried by each run that comes: it is told once.
-        last = [one for one in self._store.deeds(stack) if one.act is Act.RECOVER][-1:]
-        if not any(one.result is Result.BETWEEN and one.message == deed.message for one in last):
+        if not told_before(self._store, deed):
             with suppress(NetwrightError):
                 self._store.record(deed)
 
@@ -224,17 +232,17 @@ class Engine:
         trial = self._store.trials().get(stack)
         return replace(outcome, confirm_before=trial.deadline) if trial else outcome
 
-    def _expire(self) -> tuple[tuple[str, ...], list[NetwrightError]]:
+    def _expire(self, early: str | None = None) -> tuple[tuple[str, ...], list[NetwrightError]]:
         """The stacks that went back to what they were before an apply that nobody confirmed, and why others did not."""
         expired = []
         failures = []
         for stack, trial in self._store.trials().items():
-            if trial.deadline > time.time():
+            if trial.deadline > time.time() and stack != early:
                 continue
             self._progress.note(f"The stack {stack} was not confirmed in time; going back to what it was before.")
             try:
                 document = parse(trial.spec, trial.source) if trial.spec is not None else None
-                self._runs.change(
+                outcome = self._runs.change(
                     stack,
                     document,
                     Act.EXPIRE,
@@ -249,4 +257,6 @@ class Engine:
             else:
                 self._store.set_trial(stack, None)
                 expired.append(stack)
+                for waiting in outcome.plan.waiting:
+                    self._progress.note(f"Of what the stack {stack} was, this is not there yet: {waiting}")
         return tuple(expired), failures

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from netwright.errors import ApplyFailed, NetwrightError
 from netwright.model.operation import Plan
 from netwright.model.state import State
 
@@ -47,6 +48,22 @@ class Outcome:
     """Stacks that a crashed run had left unfinished, and that were brought back first."""
     confirm_before: float | None = None
     """Seconds since the epoch; then it is rolled back unless confirmed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakenBack:
+    """The stacks that went back to what they were, and why others did not."""
+
+    recovered: tuple[str, ...]
+    """From a run that was cut short."""
+    expired: tuple[str, ...]
+    """From a change that nobody confirmed."""
+    failures: tuple[NetwrightError, ...] = ()
+
+    def check(self) -> None:
+        """Raises ApplyFailed where there are failures."""
+        if self.failures:
+            raise ApplyFailed("\n".join(map(str, self.failures)), rolled_back=False, hint=self.failures[0].hint)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

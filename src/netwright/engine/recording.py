@@ -10,7 +10,7 @@ from netwright.model.caller import Caller
 from netwright.model.deed import Act, Deed, Result
 from netwright.model.operation import AnyOperation
 from netwright.planning.sentence import sentence
-from netwright.ports import Commit
+from netwright.ports import Commit, Store
 from netwright.spec.document import Document
 
 MOST = 50
@@ -68,3 +68,11 @@ def failed_deed(
 def digest_of(text: str) -> str:
     """SHA-256 of a file's text, in hexadecimal."""
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def told_before(store: Store, deed: Deed) -> bool:
+    """Whether it is what has been tried again by itself, and has failed as it did the last time: that is told once."""
+    if deed.act not in (Act.RECOVER, Act.EXPIRE):
+        return False
+    last = [one for one in store.deeds(deed.stack) if one.act is deed.act][-1:]
+    return any(one.result is deed.result and one.message == deed.message for one in last)

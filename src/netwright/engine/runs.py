@@ -14,7 +14,7 @@ from netwright.engine.failure import hint_for, reason_of
 from netwright.engine.guard import refuse_lockout
 from netwright.engine.interruption import sigterm_interrupts, undisturbed
 from netwright.engine.outcome import Outcome, Progress
-from netwright.engine.recording import deed_of, failed_deed
+from netwright.engine.recording import deed_of, failed_deed, told_before
 from netwright.engine.target import Draw, draw
 from netwright.engine.tolerance import EVERYTHING, NOTHING, Tolerance
 from netwright.errors import ApplyFailed, Interrupted, NetwrightError, Refused, SpecError
@@ -106,8 +106,10 @@ class Runs:
             yield
         except (ApplyFailed, Interrupted) as error:
             result = Result.BETWEEN if isinstance(error, ApplyFailed) and not error.rolled_back else Result.ROLLED_BACK
+            deed = failed_deed(act, stack, self._caller, previous, result, str(error), intended)
             with undisturbed(), suppress(NetwrightError):
-                self._store.record(failed_deed(act, stack, self._caller, previous, result, str(error), intended))
+                if not told_before(self._store, deed):
+                    self._store.record(deed)
             raise
 
     def _reach(

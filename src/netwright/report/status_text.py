@@ -41,7 +41,12 @@ def _lines(one: StackStatus, standing: Standing, style: Style) -> Iterator[str]:
     yield f"  from {one.source}, committed {when}"
     if one.confirm_before is not None:
         until = time.strftime("%H:%M:%S", time.localtime(one.confirm_before))
-        yield f"  {style('not confirmed', fg='yellow')}: rolled back at {until} unless you run: netwright confirm {one.name}"
+        due = (
+            f"rolled back at {until} unless you run: netwright confirm {one.name}"
+            if one.confirm_before > time.time()
+            else f"should have been rolled back at {until}, and will be by: netwright recover"
+        )
+        yield f"  {style('not confirmed', fg='yellow')}: {due}"
     for place in standing.places:
         yield f"  {style(place.title, bold=True)}{'' if place.there else '  ' + style('missing', fg='red')}"
         rows = [_row(link) for link in place.links]

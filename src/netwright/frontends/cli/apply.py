@@ -76,7 +76,7 @@ def apply(file: str, *, confirm: float | None, allow_lockout: bool, replace: boo
 
     name = document.spec.name
     if confirm is not None:
-        # Before the change: by the end of it the connection may be cut, or this process be gone.
+        # It watches before the change begins: by the end of that the connection may be cut, or this process be gone.
         from netwright.frontends.cli.watch_trial import start_watching
 
         start_watching(name)

@@ -31,17 +31,17 @@ def recover(*, no_wait: bool, as_json: bool) -> int:
     from netwright.wiring import open_engine
 
     with shown() as progress, open_engine(progress=progress) as engine:
-        recovered = engine.recover(wait=not no_wait)
-        expired = engine.expire_trials()
-    if as_json:
+        done = engine.take_back(wait=not no_wait)
+    if as_json and not done.failures:
         from netwright.report.documents import recover_document
 
-        say.document(recover_document(recovered, expired))
+        say.document(recover_document(done.recovered, done.expired))
         return 0
-    for name in recovered:
+    for name in done.recovered:
         say.words(f"{name}: brought back to the last committed state.")
-    for name in expired:
+    for name in done.expired:
         say.words(f"{name}: was not confirmed in time, and was rolled back.")
-    if not recovered and not expired:
+    done.check()
+    if not done.recovered and not done.expired:
         say.words("Nothing to recover: no run was cut short.")
     return 0

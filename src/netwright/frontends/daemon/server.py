@@ -223,13 +223,13 @@ class Server:
         )
 
     async def _recover(self, request: web.Request) -> web.Response:
-        recovered = await self._workshop.change(lambda engine: engine.recover(), request[CALLER])
-        expired = await self._workshop.change(lambda engine: engine.expire_trials(), request[CALLER])
-        words = [f"{name}: brought back to the last committed state.\n" for name in recovered]
-        words += [f"{name}: was not confirmed in time, and was rolled back.\n" for name in expired]
+        done = await self._workshop.change(lambda engine: engine.take_back(), request[CALLER])
+        done.check()
+        words = [f"{name}: brought back to the last committed state.\n" for name in done.recovered]
+        words += [f"{name}: was not confirmed in time, and was rolled back.\n" for name in done.expired]
         return answered(
             request,
-            lambda: recover_document(recovered, expired),
+            lambda: recover_document(done.recovered, done.expired),
             lambda: "".join(words) or "Nothing to recover: no run was cut short.\n",
         )
 
