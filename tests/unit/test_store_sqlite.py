@@ -159,7 +159,7 @@ def test_the_folder_and_what_is_in_it_are_for_the_owner_alone(store: SqliteStore
 
 def test_it_is_written_ahead_and_flushed_to_the_disk(store: SqliteStore, folder: Path) -> None:
     store.begin(JOURNAL, [])
-    database = store._connection
+    database = store._database._connection
     assert database is not None
     assert database.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     assert database.execute("PRAGMA synchronous").fetchone() == (2,)
@@ -318,7 +318,7 @@ for use in (store.commits, lambda: store.set_trial("shop", None), lambda: store.
 
 def test_a_full_disk_is_said_and_nothing_is_half_written(store: SqliteStore, folder: Path) -> None:
     store.commit("shop", COMMIT, leases={}, loans=[NIC], fingerprints={})
-    database = store._connection
+    database = store._database._connection
     assert database is not None
     (pages,) = database.execute("PRAGMA page_count").fetchone()
     database.execute(f"PRAGMA max_page_count = {pages}")

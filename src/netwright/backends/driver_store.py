@@ -4,28 +4,26 @@
       pools, leases, networks, endpoints      a row for each, its fields as a JSON object
 
 Apart from the stacks' database, because it is written while Docker waits, and Docker may be asked by a run that holds the stacks'.
-What `save` wrote is on the disk when it returns (WAL, synchronous=FULL). Field names are the format: a renamed field is a new
-version here (`PRAGMA user_version`), with a step that rewrites the rows.
+What `save` wrote is on the disk when it returns (`Database`). Field names are the format: a renamed field is a new step here, one
+that rewrites the rows.
 """
 
 from __future__ import annotations
 
 import json
 import sqlite3
-import threading
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from netwright.backends.private_file import make_private
+from netwright.backends.database import Database, Newer
 from netwright.dockerdriver.options import NetworkOptions
 from netwright.dockerdriver.records import Endpoint, Lease, LeaseKind, Network, Pool, PortMapping, Records, Subnet
-from netwright.errors import BackendError, Refused
+from netwright.errors import BackendError, NetwrightError, Refused
 
-VERSION = 1
-BUSY_SECONDS = 30.0
 _TABLES = ("pools", "leases", "networks", "endpoints")
+STEPS = (tuple(f"CREATE TABLE {table} (id TEXT PRIMARY KEY, fields TEXT NOT NULL)" for table in _TABLES),)
 
 _Row = Mapping[str, Any]
 
@@ -34,81 +32,43 @@ class DriverStore:
     """Usable from any thread. Every method raises BackendError or Refused, each with a hint."""
 
     def __init__(self, folder: str) -> None:
-        self._folder = Path(folder).absolute()
-        self._file = self._folder / "records.db"
-        self._connection: sqlite3.Connection | None = None
-        self._turn = threading.RLock()
+        self._file = Path(folder).absolute() / "records.db"
+        self._database = Database(self._file, lambda: STEPS)
 
     def load(self) -> Records:
         """All that is remembered; nothing, and nothing is made, where there is no database."""
-        with self._turn:
-            try:
-                if self._connection is None and not self._file.exists():
+        try:
+            with self._database.reading() as database:
+                if database is None:
                     return Records()
-                database = self._open()
                 rows = {table: database.execute(f"SELECT id, fields FROM {table}").fetchall() for table in _TABLES}  # noqa: S608 - names of ours
-                return Records(
-                    pools={id_: Pool(**json.loads(text)) for id_, text in rows["pools"]},
-                    leases={id_: _lease(json.loads(text)) for id_, text in rows["leases"]},
-                    networks={id_: _network(json.loads(text)) for id_, text in rows["networks"]},
-                    endpoints={id_: _endpoint(json.loads(text)) for id_, text in rows["endpoints"]},
-                )
-            except (OSError, sqlite3.Error, ValueError, KeyError, TypeError) as error:
-                raise self._explained(error) from error
+            return Records(
+                pools={id_: Pool(**json.loads(text)) for id_, text in rows["pools"]},
+                leases={id_: _lease(json.loads(text)) for id_, text in rows["leases"]},
+                networks={id_: _network(json.loads(text)) for id_, text in rows["networks"]},
+                endpoints={id_: _endpoint(json.loads(text)) for id_, text in rows["endpoints"]},
+            )
+        except (Newer, OSError, sqlite3.Error, ValueError, KeyError, TypeError) as error:
+            raise self._explained(error) from error
 
     def save(self, before: Records, after: Records) -> None:
         """Write what differs, all of it or nothing."""
-        with self._turn:
-            try:
-                database = self._open()
-                database.execute("BEGIN IMMEDIATE")
-                try:
-                    for table in _TABLES:
-                        _write(database, table, getattr(before, table), getattr(after, table))
-                    database.execute("COMMIT")
-                except BaseException:
-                    database.execute("ROLLBACK")
-                    raise
-            except (OSError, sqlite3.Error) as error:
-                raise self._explained(error) from error
+        try:
+            with self._database.writing() as database:
+                for table in _TABLES:
+                    _write(database, table, getattr(before, table), getattr(after, table))
+        except (Newer, OSError, sqlite3.Error) as error:
+            raise self._explained(error) from error
 
     def close(self) -> None:
-        with self._turn:
-            if self._connection is not None:
-                self._connection.close()
-                self._connection = None
+        self._database.close()
 
-    def _open(self) -> sqlite3.Connection:
-        if self._connection is not None:
-            return self._connection
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        make_private(self._file)
-        connection = sqlite3.connect(self._file, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
-        try:
-            if self._version(connection) < VERSION:
-                connection.execute("PRAGMA journal_mode = WAL")
-                connection.execute("BEGIN IMMEDIATE")
-                for table in _TABLES:
-                    connection.execute(f"CREATE TABLE IF NOT EXISTS {table} (id TEXT PRIMARY KEY, fields TEXT NOT NULL)")
-                connection.execute(f"PRAGMA user_version = {VERSION}")
-                connection.execute("COMMIT")
-            connection.execute("PRAGMA synchronous = FULL")
-        except BaseException:
-            connection.close()
-            raise
-        self._connection = connection
-        return connection
-
-    def _version(self, connection: sqlite3.Connection) -> int:
-        (version,) = connection.execute("PRAGMA user_version").fetchone()
-        if version > VERSION:
-            raise Refused(
+    def _explained(self, error: Exception) -> NetwrightError:
+        if isinstance(error, Newer):
+            return Refused(
                 f"What Docker's driver remembers in {self._file} was written by a newer Netwright. It was left as it is.",
                 hint="install that Netwright again",
             )
-        return int(version)
-
-    def _explained(self, error: Exception) -> BackendError:
         if isinstance(error, OSError | sqlite3.OperationalError):
             return BackendError(f"The state in {self._file} cannot be used: {error}.", hint="run as root, and make room on the disk")
         return BackendError(

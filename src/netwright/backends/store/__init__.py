@@ -4,21 +4,20 @@
       state.db         the database (mode 0600; `-wal` and `-shm` beside it while it is open)
       lock             held by flock(2) while one process changes the host
 
-WAL with synchronous=FULL: what `begin` and `commit` wrote is on the disk when they return, and a reader never waits for a
-writer (https://www.sqlite.org/wal.html). Nothing is written, and no folder made, before there is something to remember.
+What `begin` and `commit` wrote is on the disk when they return (`Database`). Nothing is written, and no folder made, before there is
+something to remember.
 """
 
 from __future__ import annotations
 
 import sqlite3
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from netwright.backends.private_file import make_private
+from netwright.backends.database import Database, Newer
 from netwright.backends.store import codec, deeds, schema, trials
 from netwright.backends.store.lock import hold, holder
 from netwright.dockerdriver.conflicts import Claim
@@ -28,9 +27,6 @@ from netwright.model.loan import Loan
 from netwright.ports import Commit, Journal, Trial
 
 T = TypeVar("T")
-
-BUSY_SECONDS = 30.0
-"""How long SQLite waits for another connection's write, which takes milliseconds."""
 
 
 class SqliteStore:
@@ -45,14 +41,13 @@ class SqliteStore:
         self.claims = claims
         self._folder = Path(folder).absolute()
         self._file = self._folder / "state.db"
-        self._connection: sqlite3.Connection | None = None
-        self._turn = threading.RLock()
+        self._database = Database(self._file, lambda: schema.MIGRATIONS)
 
     @contextmanager
     def lock(self, *, wait: bool, waiting: Callable[[str], None]) -> Iterator[None]:
         """Hold the state for one change; see `lock.hold` for what `waiting` is told. Raises Busy."""
         with self._explained():
-            self._make_folder()
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             guard: AbstractContextManager[None] = hold(str(self._folder / "lock"), wait=wait, waiting=waiting)
             guard.__enter__()
         try:
@@ -177,78 +172,16 @@ class SqliteStore:
                 trials.write(database, trial)
 
     def close(self) -> None:
-        with self._turn:
-            if self._connection is not None:
-                self._connection.close()
-                self._connection = None
+        self._database.close()
 
     def _rows(self, query: str, *values: str | None) -> list[tuple[Any, ...]]:
-        with self._turn, self._explained():
-            database = self._open(create=False)
+        with self._explained(), self._database.reading() as database:
             return [] if database is None else database.execute(query, values).fetchall()
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._turn, self._explained():
-            database = self._open(create=True)
-            assert database is not None
-            database.execute("BEGIN IMMEDIATE")
-            try:
-                yield database
-                database.execute("COMMIT")
-            except BaseException:
-                if database.in_transaction:
-                    database.execute("ROLLBACK")
-                raise
-
-    def _open(self, *, create: bool) -> sqlite3.Connection | None:
-        """The connection; None where there is no database and none shall be made."""
-        if self._connection is None:
-            if not create and not self._exists():
-                return None
-            self._make_folder()
-            self._refuse_newer()
-            self._connection = self._connect()
-        return self._connection
-
-    def _exists(self) -> bool:
-        try:
-            return self._file.stat().st_size > 0
-        except FileNotFoundError:
-            return False
-
-    def _make_folder(self) -> None:
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-
-    def _refuse_newer(self) -> None:
-        """Looked up through a connection that cannot write: a newer version's file stays byte for byte as it is."""
-        if not self._exists():
-            return
-        probe = sqlite3.connect(f"{self._file.as_uri()}?mode=ro", uri=True, timeout=BUSY_SECONDS, isolation_level=None)
-        try:
-            version = schema.version(probe)
-        finally:
-            probe.close()
-        if version > len(schema.MIGRATIONS):
-            raise Refused(
-                f"The state in {self._file} was written by a newer Netwright: it has version {version}, "
-                f"this one knows up to {len(schema.MIGRATIONS)}. It was left as it is.",
-                hint="install that Netwright again, or set NETWRIGHT_STATE to another folder",
-            )
-
-    def _connect(self) -> sqlite3.Connection:
-        make_private(self._file)
-        # Turns are taken by self._turn; SQLite itself would refuse a second thread.
-        connection = sqlite3.connect(self._file, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
-        try:
-            if schema.version(connection) < len(schema.MIGRATIONS):
-                schema.write_ahead(connection, BUSY_SECONDS)
-                schema.migrate(connection)
-            connection.execute("PRAGMA synchronous = FULL")
-        except BaseException:
-            connection.close()
-            raise
-        return connection
+        with self._explained(), self._database.writing() as database:
+            yield database
 
     def _read(self, load: Callable[[str], T], text: str) -> T:
         try:
@@ -261,6 +194,12 @@ class SqliteStore:
         """Turn what the disk and SQLite say into a sentence with a way out."""
         try:
             yield
+        except Newer as error:
+            raise Refused(
+                f"The state in {self._file} was written by a newer Netwright: it has version {error.version}, "
+                f"this one knows up to {len(schema.MIGRATIONS)}. It was left as it is.",
+                hint="install that Netwright again, or set NETWRIGHT_STATE to another folder",
+            ) from None
         except OSError as error:
             raise self._unusable(error.strerror or str(error)) from error
         except sqlite3.OperationalError as error:

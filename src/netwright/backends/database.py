@@ -1,0 +1,161 @@
+"""A SQLite database that outlives crashes, power cuts and versions of Netwright.
+
+WAL with synchronous=FULL: what a transaction wrote is on the disk when it returns, and a reader never waits for a writer
+(https://www.sqlite.org/wal.html). `PRAGMA user_version` is the number of steps that the database has seen.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from netwright.backends.private_file import make_private
+from netwright.backends.written_version import written_version
+
+Steps = Sequence[Sequence[str]]
+"""SQL statements. A step is never edited once it was released: a change is a new step at the end."""
+
+BUSY_SECONDS = 30.0
+"""How long SQLite waits for another connection's write, which takes milliseconds."""
+_PAUSE = 0.005
+
+
+class Newer(Exception):
+    """Another version wrote it, which knows more steps. It was left byte for byte as it is."""
+
+    def __init__(self, version: int) -> None:
+        super().__init__(f"version {version}")
+        self.version = version
+
+
+class Database:
+    """One connection, opened when it is needed, usable from any thread. Nothing is made before there is something to write.
+
+    Every method raises OSError, sqlite3.Error and Newer.
+    """
+
+    def __init__(self, file: Path, steps: Callable[[], Steps]) -> None:
+        self.file = file
+        self._steps = steps
+        self._connection: sqlite3.Connection | None = None
+        self._turn = threading.RLock()
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection | None]:
+        """None: there is no database."""
+        with self._turn:
+            yield self._open(create=False)
+
+    @contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """A transaction: all of it or nothing, durable at the end of the block."""
+        with self._turn:
+            connection = self._open(create=True)
+            assert connection is not None
+            with _transaction(connection):
+                yield connection
+
+    def close(self) -> None:
+        with self._turn:
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
+
+    def _open(self, *, create: bool) -> sqlite3.Connection | None:
+        if self._connection is None:
+            there = self._size() > 0
+            if not create and not there:
+                return None
+            self._refuse_newer(written_version(self.file) if there else 0)
+            self._connection = self._connect(there=there)
+        return self._connection
+
+    def _size(self) -> int:
+        try:
+            return self.file.stat().st_size
+        except FileNotFoundError:
+            return 0
+
+    def _refuse_newer(self, version: int) -> None:
+        if version > len(self._steps()):
+            raise Newer(version)
+
+    def _connect(self, *, there: bool) -> sqlite3.Connection:
+        folder = self.file.parent
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private(self.file)
+        if not there:
+            _keep_names(folder)
+        # Turns are taken by self._turn; SQLite itself would refuse a second thread.
+        connection = sqlite3.connect(self.file, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+        try:
+            if _version(connection) < len(self._steps()):
+                _write_ahead(connection)
+                self._migrate(connection)
+            self._refuse_newer(_version(connection))
+            connection.execute("PRAGMA synchronous = FULL")
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _migrate(self, connection: sqlite3.Connection) -> None:
+        """Take the steps that are missing, all in one transaction."""
+        steps = self._steps()
+        with _transaction(connection):
+            if (version := _version(connection)) < len(steps):
+                for step in steps[version:]:
+                    for statement in step:
+                        connection.execute(statement)
+                connection.execute(f"PRAGMA user_version = {len(steps)}")
+
+
+@contextmanager
+def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        # SQLite has rolled back by itself where the disk is full (https://www.sqlite.org/lang_transaction.html).
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    (number,) = connection.execute("PRAGMA user_version").fetchone()
+    return int(number)
+
+
+def _keep_names(folder: Path) -> None:
+    """SQLite syncs what is in its folder; that the folder itself, and those above it, are there after a power loss is seen to here."""
+    for place in (folder, *folder.parents):
+        try:
+            descriptor = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except PermissionError:
+            # Not ours to read, so not made by us.
+            return
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    """Change to WAL. SQLite does not wait for other connections here as it does for a transaction: it is asked again and again."""
+    end = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > end:
+                raise
+            time.sleep(_PAUSE)
+        else:
+            return
