@@ -53,6 +53,16 @@ def test_it_does_not_grow_for_ever(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["events.log", "events.log.1"]
 
 
+def test_a_line_that_a_crash_has_cut_off_takes_no_other_with_it(tmp_path: Path) -> None:
+    log = EventLog(str(tmp_path))
+    log.add(REPAIRED)
+    for torn in (b'{"at": 17000', b"\0\0\0\0"):
+        with (tmp_path / "events.log").open("ab") as file:
+            file.write(torn)
+        log.add(FIGHT)
+    assert log.read() == [REPAIRED, FIGHT, FIGHT]
+
+
 def test_whoever_follows_gets_what_comes_also_over_a_turn_of_the_file(tmp_path: Path) -> None:
     log = EventLog(str(tmp_path), limit=500)
     log.add(Event(at=0.0, what=What.STARTED))

@@ -31,9 +31,9 @@ class EventLog:
         line = json.dumps(event_document(event), ensure_ascii=False).encode() + b"\n"
         try:
             self._file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            descriptor = os.open(self._file, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            descriptor = os.open(self._file, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
             try:
-                os.write(descriptor, line)
+                os.write(descriptor, line if _ends_whole(descriptor) else b"\n" + line)
                 full = os.fstat(descriptor).st_size >= self._limit
             finally:
                 os.close(descriptor)
@@ -98,6 +98,12 @@ class EventLog:
 
     def _unreadable(self, error: OSError) -> BackendError:
         return BackendError(f"The log {self._file} cannot be read: {error.strerror}.", hint="run as root, or ask the daemon")
+
+
+def _ends_whole(descriptor: int) -> bool:
+    """Not where a crash, or a disk that was full, has cut off the last line: what is added would be lost with it."""
+    size = os.fstat(descriptor).st_size
+    return size == 0 or os.pread(descriptor, 1, size - 1) == b"\n"
 
 
 def _whole(data: bytes) -> tuple[bytes, list[Event]]:
