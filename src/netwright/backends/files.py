@@ -175,7 +175,10 @@ def _write_readable(path: Path, content: str) -> None:
     """Readable for everybody, whatever the umask: a command in the namespace may run as anybody."""
     with path.open("x", encoding="utf-8", errors="surrogateescape") as file:
         file.write(content)
+        file.flush()
         os.fchmod(file.fileno(), 0o644)
+        # After a power loss an empty file could be there under the name, without the mark that says whose it is.
+        os.fsync(file.fileno())
 
 
 def _remove_empty(folder: Path) -> None:
