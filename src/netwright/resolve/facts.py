@@ -9,6 +9,7 @@ from netwright.model.docker import Attachment, Container, DockerState
 from netwright.model.loan import ConnectionLoan, DetachmentLoan, Loan, NicLoan, SysctlLoan, nic_loans
 from netwright.model.netns import HOST, NetnsRef
 from netwright.model.netns import container as container_ref
+from netwright.model.route import FOREVER, Address
 from netwright.model.state import Namespace, State
 from netwright.spec.schema import ContainerSpec
 from netwright.spec.schema_containers import LabelSelector
@@ -38,7 +39,8 @@ class Facts:
 
     @property
     def nic_loans(self) -> tuple[NicLoan, ...]:
-        return nic_loans(self.loans)
+        """Those that are out. One whose NIC was set up anew at home is over: what it has now is what it has."""
+        return tuple(loan for loan in nic_loans(self.loans) if not self._set_up_anew(loan))
 
     @property
     def sysctl_loans(self) -> tuple[SysctlLoan, ...]:
@@ -61,6 +63,23 @@ class Facts:
             if isinstance(loan, DetachmentLoan):
                 found.setdefault(loan.container, {})[loan.attachment.network] = loan.attachment
         return found
+
+    def _set_up_anew(self, loan: NicLoan) -> bool:
+        """After a power loss, say: it came back with the host, and whoever sets up the host's network has given it another address."""
+        home = self.observed.namespaces.get(loan.home, Namespace(ref=loan.home))
+        link = home.links.get(loan.name)
+        if link is None or link.mac != loan.mac or link.borrower is not None:
+            return False
+        before = {address.key for address in loan.addresses}
+        return any(
+            address.dev == loan.name and address.key not in before and (":" not in address.cidr or _is_static(address))
+            for address in home.addresses
+        )
+
+
+def _is_static(address: Address) -> bool:
+    """Not what the kernel gives an interface by itself, or takes from a router."""
+    return address.valid_seconds == FOREVER and not address.cidr.startswith("fe80:")
 
 
 def matches(key: str, spec: ContainerSpec | None, docker: DockerState) -> tuple[Container, ...]:
