@@ -195,3 +195,17 @@ def test_what_cannot_be_written_fails_the_operation_and_those_before_it_are_done
 def test_an_operation_of_another_kind_is_a_mistake() -> None:
     with pytest.raises(TypeError):
         NetnsFiles("/nowhere").execute([DeleteNetns(netns=A, why="gone")], lambda _: None)
+
+
+def test_what_a_crash_has_left_beside_a_file_is_seen_and_removed(tmp_path: Path) -> None:
+    files = files_of(tmp_path)
+    write(files, (HOST, "hosts", HOSTS), (A, "resolv.conf", RESOLV))
+    for left in (".netwright/shop/.hosts.netwright", "a/.resolv.conf.netwright"):
+        (tmp_path / left).write_text("# netwri")
+    (tmp_path / "a" / ".theirs").write_text("a file of somebody else's")
+    assert files.observe(frozenset({HOST, A}), "shop") == {
+        HOST: {"hosts": HOSTS, ".hosts.netwright": ""},
+        A: {"resolv.conf": RESOLV, ".resolv.conf.netwright": ""},
+    }
+    remove(files, (HOST, ".hosts.netwright"), (A, ".resolv.conf.netwright"), (HOST, "hosts"), (A, "resolv.conf"))
+    assert tree(tmp_path) == {"a": "/", "a/.theirs": "a file of somebody else's"}

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -63,13 +64,14 @@ class NetnsFiles:
 
         Raises OperationFailed: with a Refused where somebody else's file is in the way, with a BackendError for the rest.
         """
+        emptied: set[Path] = set()
         for operation in operations:
             try:
                 match operation:
                     case WriteFile():
                         self._write(operation.netns, operation.name, operation.content)
                     case RemoveFile():
-                        self._remove(operation.netns, operation.name)
+                        emptied |= self._remove(operation.netns, operation.name)
                     case _:
                         raise TypeError(f"a {type(operation).__name__} is nothing that is done to a file")
             except NetwrightError as error:
@@ -78,6 +80,9 @@ class NetnsFiles:
                 cause = _explained(error, "written")
                 raise OperationFailed(operation, cause) from error
             done(1)
+        # What is made anew by the next run may be lost with the power; what is gone must not come back.
+        for folder in emptied:
+            _keep_names(folder)
 
     def _read(self, place: str, *, owned: bool) -> dict[str, str]:
         files = {}
@@ -85,6 +90,10 @@ class NetnsFiles:
         try:
             with os.scandir(folder) as entries:
                 for entry in entries:
+                    if _BESIDE.fullmatch(entry.name):
+                        # A crash has left it. Nobody wants a file of this name: so it is removed.
+                        files[entry.name] = ""
+                        continue
                     content = _content(entry.path)
                     owner = _owner(content)
                     if content is not None and not entry.name.startswith(".") and (owned or owner == self._stack):
@@ -113,12 +122,14 @@ class NetnsFiles:
             self._refuse_foreign(path)
         _replace(path, lambda temporary: _write_readable(temporary, content))
 
-    def _remove(self, netns: NetnsRef, name: str) -> None:
+    def _remove(self, netns: NetnsRef, name: str) -> set[Path]:
+        """The folders from which something is gone."""
         path = self._path(netns, name)
-        if netns == HOST or _owner(_content(path)) == self._stack:
+        if netns == HOST or _BESIDE.fullmatch(name) or _owner(_content(path)) == self._stack:
             Path(path).unlink(missing_ok=True)
         for folder in (Path(path).parent, Path(self._folder, SHARED, self._stack), Path(self._folder, SHARED)):
             _remove_empty(folder)
+        return {Path(path).parent, Path(self._folder, SHARED), Path(self._folder)}
 
     def _path(self, netns: NetnsRef, name: str) -> str:
         return f"{self._folder}/{SHARED}/{self._stack}/{name}" if netns == HOST else f"{self._folder}/{netns.name}/{name}"
@@ -137,6 +148,8 @@ class NetnsFiles:
 
 
 _LINK = f"-> ../{SHARED}/"
+_BESIDE = re.compile(r"\.(.+)\.netwright")
+"""What a file is called until it has its name."""
 
 
 def _content(path: str) -> str | None:
@@ -164,7 +177,7 @@ def _owner(content: str | None) -> str | None:
 
 
 def _replace(path: str, make: Callable[[Path], None]) -> None:
-    """Make a new file beside `path` and rename it there. One that a crash left over is made anew by the next run."""
+    """Make a new file beside `path` and rename it there."""
     temporary = Path(path).with_name(f".{Path(path).name}.netwright")
     temporary.unlink(missing_ok=True)
     make(temporary)
@@ -187,6 +200,16 @@ def _remove_empty(folder: Path) -> None:
     except OSError as error:
         if error.errno not in (errno.ENOENT, errno.ENOTDIR, errno.ENOTEMPTY, errno.EEXIST, errno.EBUSY):
             raise
+
+
+def _keep_names(folder: Path) -> None:
+    """On the disk: what it has no more. One that is gone itself is seen to by the folder above."""
+    with suppress(FileNotFoundError, NotADirectoryError):
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def _explained(error: OSError, verb: str) -> BackendError:
