@@ -127,9 +127,8 @@ def test_a_version_that_another_process_has_made_meanwhile_is_refused_too(tmp_pa
     with closing(database(file)) as mine, mine.writing():
         pass
     newer = Database(file, lambda: (*STEPS, ("CREATE TABLE c (x TEXT)",)))
-    with closing(newer), newer.writing():
-        with pytest.raises(Newer), database(file).reading():
-            pass
+    with closing(newer), newer.writing(), pytest.raises(Newer), database(file).reading():
+        pass
 
 
 def test_the_drivers_memory_is_made_by_whoever_is_first(tmp_path: Path) -> None:
