@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
 
-from rounds import SMALL, Rounds
+from rounds import KINDS
 
 pytestmark = pytest.mark.netns
 
-WARM = 20
-ROUNDS = 200
+ROUNDS = {"small": (20, 200), "nic": (10, 40), "failing": (10, 40), "refused": (10, 60), "interrupted": (10, 40)}
+"""Those that warm it up, and all of them."""
 ROOM = 3 << 20
 """Bytes that the allocator may have to itself."""
 
 
-def test_nothing_grows_with_the_rounds(tmp_path: Path) -> None:
-    rounds = Rounds(SMALL, str(tmp_path))
-    rounds.run(WARM)
+@pytest.mark.parametrize(("kind", "warm", "count"), [(kind, *counts) for kind, counts in ROUNDS.items()], ids=ROUNDS)
+def test_nothing_grows_with_the_rounds(host, kind: str, warm: int, count: int, tmp_path: Path) -> None:
+    host.run("ip", "link", "add", "eth1", "type", "veth", "peer", "name", "eth1-far")
+    rounds = KINDS[kind](str(tmp_path))
+    rounds.run(warm)
     before = rounds.held()
-    rounds.run(ROUNDS - WARM)
+    rounds.run(count - warm)
     after = rounds.held()
-    assert (after.descriptors, after.threads) == (before.descriptors, before.threads)
+    host.run("ip", "link", "delete", "eth1")
+    assert (after.descriptors, after.threads, after.namespaces) == (before.descriptors, before.threads, 0)
     assert after.memory - before.memory < ROOM
-    assert os.listdir("/run/netns") == []
