@@ -22,7 +22,7 @@ from netwright.errors import BackendError, NetwrightError
 
 PATIENCE = 1.0
 """Seconds between two looks at the clock (a machine may be suspended, its clock be set), and whether it was confirmed."""
-RETRY = 5.0
+RETRY = 1.0
 LONGEST_RETRY = 60.0
 """Seconds before what could not be taken back is tried again: twice as many each time, up to so many."""
 START_SECONDS = 60.0
