@@ -20,8 +20,8 @@ from netwright.engine.outcome import Outcome, Progress, Revision, StackStatus, T
 from netwright.engine.recording import digest_of, failed_deed, told_before
 from netwright.engine.rewriting import Change, revision, rewritten, tolerance_of
 from netwright.engine.runs import Runs
-from netwright.engine.standing import standing
-from netwright.engine.target import draw
+from netwright.engine.standing import in_one_piece, standing
+from netwright.engine.target import Draw, draw
 from netwright.engine.tolerance import EVERYTHING
 from netwright.errors import ApplyFailed, NetwrightError
 from netwright.model.caller import Caller
@@ -57,8 +57,14 @@ class Engine:
         """What `apply` would do. Touches nothing. Raises SpecError, Refused, BackendError."""
         stack = document.spec.name
         self._progress.phase("observing")
-        journal = self._store.journals().get(stack)
-        drawn = draw(self._world, self._store, stack, document, journal=journal, replace_networks=replace_networks)
+
+        def look() -> Draw:
+            journal = self._store.journals().get(stack)
+            return draw(self._world, self._store, stack, document, journal=journal, replace_networks=replace_networks)
+
+        drawn, changed = in_one_piece(self._store, look)
+        if changed:
+            self._progress.note(f"Others are changing {', '.join(sorted(changed))} at this moment: the plan is of a glimpse.")
         for reason in lockout_reasons(self._caller, document, drawn, self._store.commits().get(stack)):
             self._progress.note(f"apply will refuse this without --allow-lockout: {reason}")
         return drawn.plan

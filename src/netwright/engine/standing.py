@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from typing import TypeVar
 
 from netwright.engine.outcome import StackStatus
 from netwright.engine.target import Draw, draw
@@ -13,9 +15,45 @@ from netwright.model.state import State
 from netwright.ports import Commit, Journal, Scope, Store, Trial, World
 from netwright.spec.load import parse
 
+T = TypeVar("T")
+
+
+LOOKS = 3
+"""How often is looked while others change what is looked at: a glimpse of half a change says nothing."""
+
 
 def standing(world: World, store: Store, stack: str | None = None, *, lenient: bool = False) -> tuple[StackStatus, ...]:
     """Every committed stack (or one), with its drift. `lenient`: what the host does not allow is left out. Touches nothing."""
+    seen, changed = in_one_piece(store, lambda: _look(world, store, stack, lenient=lenient))
+    busy = (store.holder() or "another process") if changed else None
+    return tuple(replace(one, changing=busy, unfinished=False) if one.name in changed else one for one in seen)
+
+
+def in_one_piece(store: Store, look: Callable[[], T]) -> tuple[T, frozenset[str]]:
+    """What is seen while nobody commits or begins anything; with the stacks that others changed meanwhile each time, if they did."""
+    for _ in range(LOOKS):
+        before = _moment(store)
+        seen = look()
+        after = _moment(store)
+        changed = frozenset(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))
+        if not changed:
+            break
+    return seen, changed
+
+
+def _moment(store: Store) -> dict[str, tuple[float | None, float | None]]:
+    """By stack: when it was committed last, and when what is not committed yet was begun."""
+    journals, commits = store.journals(), store.commits()
+    return {
+        name: (
+            commits[name].committed_at if name in commits else None,
+            journals[name].started_at if name in journals else None,
+        )
+        for name in commits.keys() | journals.keys()
+    }
+
+
+def _look(world: World, store: Store, stack: str | None, *, lenient: bool) -> tuple[StackStatus, ...]:
     commits = store.commits()
     journals = store.journals()
     changing = store.holder() if journals else None
