@@ -10,6 +10,7 @@ from __future__ import annotations
 import ctypes
 import os
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -54,6 +55,55 @@ def away() -> Iterator[None]:
     finally:
         enter(home)
         os.close(home)
+
+
+def threads_elsewhere(known: set[str]) -> list[str]:
+    """The threads of this process that are in none of these namespaces, by name. One that has been joined may take a moment to be gone."""
+    for _ in range(200):
+        found = []
+        for task in Path("/proc/self/task").iterdir():
+            try:
+                if os.readlink(task / "ns" / "net") not in known:
+                    found.append((task / "comm").read_text().strip())
+            except OSError:
+                continue
+        if not found:
+            break
+        time.sleep(0.01)
+    return found
+
+
+def namespaces_held() -> list[str]:
+    """The namespaces that this process has a descriptor of."""
+    found = []
+    for entry in Path("/proc/self/fd").iterdir():
+        try:
+            target = os.readlink(entry)
+        except OSError:
+            continue
+        if target.startswith(("net:[", "/run/netns/")):
+            found.append(target)
+    return sorted(found)
+
+
+@contextmanager
+def nothing_held() -> Iterator[None]:
+    """After the block no thread of this process is in another network namespace than before, and no more handles of one are open.
+
+    Raises AssertionError. Where the block has failed, that is told.
+    """
+    before = os.readlink("/proc/thread-self/ns/net")
+    held = namespaces_held()
+    yield
+    after = os.readlink("/proc/thread-self/ns/net")
+    strayed = threads_elsewhere({before, after, *MACHINE})
+    more = namespaces_held()
+    for one in held:
+        if one in more:
+            more.remove(one)
+    assert after == before, "the test's thread was left in another network namespace"
+    assert strayed == [], "threads were left in other network namespaces"
+    assert more == [], "handles of namespaces were left open"
 
 
 def run(*command: str) -> str:

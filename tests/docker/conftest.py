@@ -67,11 +67,12 @@ def docker_host(request: pytest.FixtureRequest) -> Iterator[DockerHost]:
 def engine(docker_host: DockerHost, monkeypatch: pytest.MonkeyPatch) -> Iterator[DockerHost]:
     """The engine, and its host to be on: the test's thread is in dockerd's network namespace.
 
-    Afterwards there are no containers, no networks and no named namespaces, and eth1 is there and down.
+    Afterwards there are no containers, no networks and no named namespaces, and eth1 is there and down; and no thread of this process has
+    moved, nor is a handle of a namespace open that was not before.
     """
     monkeypatch.setenv("NETWRIGHT_DOCKER", docker_host.url)
     monkeypatch.delenv("DOCKER_HOST", raising=False)
-    with own_host.away():
+    with own_host.nothing_held(), own_host.away():
         own_host.enter(docker_host.host)
         try:
             yield docker_host

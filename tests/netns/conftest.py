@@ -8,14 +8,13 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from own_host import FOLDERS, MACHINE, NEEDS_ROOT, leave_the_machine, new_network, run
+from own_host import FOLDERS, MACHINE, NEEDS_ROOT, leave_the_machine, new_network, nothing_held, run
 
 FIRST_RULES = 3
 """A namespace is born with rules for the tables local, main and default (IPv6 has no default)."""
@@ -84,50 +83,19 @@ def _clear() -> None:
     new_network()
 
 
-def threads_elsewhere(known: set[str]) -> list[str]:
-    """The threads of this process that are in none of these namespaces, by name. One that has been joined may take a moment to be gone."""
-    for _ in range(200):
-        found = []
-        for task in Path("/proc/self/task").iterdir():
-            try:
-                if os.readlink(task / "ns" / "net") not in known:
-                    found.append((task / "comm").read_text().strip())
-            except OSError:
-                continue
-        if not found:
-            break
-        time.sleep(0.01)
-    return found
-
-
-def namespaces_held() -> list[str]:
-    """The namespaces that this process has a descriptor of."""
-    found = []
-    for entry in Path("/proc/self/fd").iterdir():
-        try:
-            target = os.readlink(entry)
-        except OSError:
-            continue
-        if target.startswith(("net:[", "/run/netns/")):
-            found.append(target)
-    return found
-
-
 @pytest.fixture(autouse=True)
 def host() -> Iterator[Host]:
     """A host of the test's own, the namespace the test runs in. Nothing may be left in it, no thread of this process have moved, nor a
     handle of another namespace be open.
     """
     before = os.readlink("/proc/thread-self/ns/net")
-    held = set(namespaces_held())
     playing = Host()
-    yield playing
-    after = os.readlink("/proc/thread-self/ns/net")
-    left = playing.left_over()
-    strayed, holding = threads_elsewhere({before, after, *MACHINE}), [one for one in namespaces_held() if one not in held]
-    if after != before or left:
-        _clear()
-    assert after == before, "the test's thread was left in another network namespace"
+    left: list[str] = []
+    try:
+        with nothing_held():
+            yield playing
+            left = playing.left_over()
+    finally:
+        if left or os.readlink("/proc/thread-self/ns/net") != before:
+            _clear()
     assert left == [], "the test left these behind"
-    assert strayed == [], "threads were left in other network namespaces"
-    assert holding == [], "handles of namespaces were left open"
