@@ -6,6 +6,7 @@ WAL with synchronous=FULL: what a transaction wrote is on the disk when it retur
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 import threading
@@ -23,6 +24,8 @@ Steps = Sequence[Sequence[str]]
 BUSY_SECONDS = 30.0
 """How long SQLite waits for another connection's write, which takes milliseconds."""
 _PAUSE = 0.005
+LITTLE = 1 << 18
+"""Bytes of room on a file system, below which SQLite may have failed for want of it: its error does not always say so."""
 
 
 class Newer(Exception):
@@ -59,6 +62,26 @@ class Database:
             assert connection is not None
             with _transaction(connection):
                 yield connection
+
+    def explained(self, error: OSError | sqlite3.OperationalError) -> tuple[str, str]:
+        """What is the matter with the disk, in words, and what to do."""
+        reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+        if isinstance(error, sqlite3.OperationalError) and "I/O error" in reason and (room := self._room()) < LITTLE:
+            reason = f"{reason}, and {room >> 10} KiB are left on its file system"
+        number = error.errno if isinstance(error, OSError) else None
+        if number in (errno.ENOSPC, errno.EDQUOT) or "full" in reason or "KiB are left" in reason:
+            return reason, f"make room on the file system of {self.file.parent}, then try again"
+        if number == errno.EROFS or "readonly" in reason:
+            return reason, f"mount the file system of {self.file.parent} writable, or set NETWRIGHT_STATE to a folder that you may write to"
+        return reason, "run as root, or set NETWRIGHT_STATE to a folder that you may write to and that has room"
+
+    def _room(self) -> int:
+        """Bytes."""
+        try:
+            there = os.statvfs(self.file.parent)
+        except OSError:
+            return LITTLE
+        return there.f_bavail * there.f_frsize
 
     def close(self) -> None:
         with self._turn:

@@ -70,7 +70,8 @@ class DriverStore:
                 hint="install that Netwright again",
             )
         if isinstance(error, OSError | sqlite3.OperationalError):
-            return BackendError(f"The state in {self._file} cannot be used: {error}.", hint="run as root, and make room on the disk")
+            reason, hint = self._database.explained(error)
+            return BackendError(f"The state in {self._file} cannot be used: {reason}.", hint=hint)
         return BackendError(
             f"The state in {self._file} is damaged: {error}.",
             hint="put a backup in its place, or move it away and create the Docker networks of the driver netwright again",

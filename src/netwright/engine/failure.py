@@ -7,6 +7,14 @@ from netwright.planning.sentence import sentence
 from netwright.ports import OperationFailed
 
 
+class Unsettled(NetwrightError):
+    """The host is where it should be, and the memory cannot be told so: the disk is full, say."""
+
+    def __init__(self, cause: NetwrightError) -> None:
+        super().__init__(str(cause), hint=cause.hint)
+        self.cause = cause
+
+
 def hint_for(error: BaseException, stack: str) -> str:
     """What to do when there is no way back by itself."""
     if isinstance(error, SpecError):

@@ -10,14 +10,14 @@ from functools import partial
 from typing import NoReturn
 
 from netwright.engine.commitment import commit, settle
-from netwright.engine.failure import hint_for, reason_of
+from netwright.engine.failure import Unsettled, hint_for, reason_of
 from netwright.engine.guard import refuse_lockout
 from netwright.engine.interruption import sigterm_interrupts, undisturbed
 from netwright.engine.outcome import Outcome, Progress
 from netwright.engine.recording import deed_of, failed_deed, told_before
 from netwright.engine.target import Draw, draw
 from netwright.engine.tolerance import EVERYTHING, NOTHING, Tolerance
-from netwright.errors import ApplyFailed, Interrupted, NetwrightError, Refused, SpecError
+from netwright.errors import ApplyFailed, BackendError, Interrupted, NetwrightError, Refused, SpecError
 from netwright.model.caller import Caller
 from netwright.model.deed import Act, Result
 from netwright.model.operation import AnyOperation, ConnectContainer, CreateDockerNetwork, Plan
@@ -87,6 +87,10 @@ class Runs:
         deadline = None
         intended = drawn.plan.operations
         try:
+            self._begin(journal, drawn.plan)
+        except BackendError as error:
+            raise BackendError(f"{error}\nNothing was touched.", hint=error.hint) from error
+        try:
             with sigterm_interrupts():
                 drawn, done = self._reach(stack, document, drawn, journal, tolerance=tolerance, patient=tolerance.news)
                 with undisturbed():
@@ -130,7 +134,7 @@ class Runs:
                 claims=journal.claims.and_also(drawn.plan.claims),
                 leases={**journal.leases, **drawn.leases} if onward else journal.leases,
             )
-            self._store.begin(journal, drawn.plan.loans)
+            self._begin(journal, drawn.plan)
             self._progress.planned(drawn.plan)
             self._progress.phase("applying")
             look = partial(draw, self._world, self._store, stack, document, journal=journal, trust={}, tolerance=tolerance)
@@ -156,6 +160,12 @@ class Runs:
             hint="something else may be changing the same objects",
         )
 
+    def _begin(self, journal: Journal, plan: Plan) -> None:
+        """Write down what is about to be done, unless it is written down already: a disk that is full stands in the way of no rollback."""
+        known = self._store.loans(journal.stack).get(journal.stack, ())
+        if self._store.journals().get(journal.stack) != journal or not all(loan in known for loan in plan.loans):
+            self._store.begin(journal, plan.loans)
+
     def _roll_back(self, stack: str, previous: Commit | None, error: BaseException, journal: Journal) -> NoReturn:
         """Back to what was committed. Raises ApplyFailed, or Interrupted where the user asked for it."""
         reason = reason_of(error)
@@ -164,13 +174,19 @@ class Runs:
                 self._progress.phase("rolling back")
                 self._world.close()
                 self.restore(stack, previous, self._store.journals().get(stack, journal))
+        except Unsettled as failure:
+            raise ApplyFailed(
+                f"{reason}\n{_as_before(stack, previous)}\nThat could not be written down: {failure.cause}",
+                rolled_back=True,
+                hint=hint_for(failure.cause, stack),
+            ) from error
         except (Exception, KeyboardInterrupt) as failure:  # noqa: BLE001 - told to the user with the first error
             raise ApplyFailed(
                 f"{reason}\nRolling back failed as well: {reason_of(failure)}\nThe host is between two states; what was begun is written down.",
                 rolled_back=False,
                 hint=hint_for(failure, stack),
             ) from error
-        state = f"The host is as before: the stack {stack} " + ("as it was last applied." if previous else "is not there.")
+        state = _as_before(stack, previous)
         if isinstance(error, KeyboardInterrupt):
             raise Interrupted(f"Interrupted. {state}") from None
         cause = error.cause if isinstance(error, OperationFailed) else error
@@ -187,11 +203,14 @@ class Runs:
             self._progress.note(f"Could not be brought back: {left_out}")
         # What waits, or is left out for now, keeps its address.
         deed = deed_of(Act.RECOVER, stack, self._caller, previous, document, done.operations) if recovering else None
-        settle(self._store, stack, previous, drawn, {**self._store.leases(stack), **drawn.leases}, deed)
-        trial = self._store.trials().get(stack)
-        if trial is not None and previous is not None and trial.spec == previous.spec:
-            # The run that was to be confirmed is the one that was taken back.
-            self._store.set_trial(stack, None)
+        try:
+            settle(self._store, stack, previous, drawn, {**self._store.leases(stack), **drawn.leases}, deed)
+            trial = self._store.trials().get(stack)
+            if trial is not None and previous is not None and trial.spec == previous.spec:
+                # The run that was to be confirmed is the one that was taken back.
+                self._store.set_trial(stack, None)
+        except NetwrightError as error:
+            raise Unsettled(error) from error
 
     def _set_trial(self, stack: str, previous: Commit | None, seconds: float) -> float:
         deadline = time.time() + seconds
@@ -202,3 +221,7 @@ class Runs:
         spec, source = (previous.spec, previous.source) if previous else (None, "")
         self._store.set_trial(stack, Trial(stack=stack, spec=spec, source=source, leases=self._store.leases(stack), deadline=deadline))
         return deadline
+
+
+def _as_before(stack: str, previous: Commit | None) -> str:
+    return f"The host is as before: the stack {stack} " + ("as it was last applied." if previous else "is not there.")

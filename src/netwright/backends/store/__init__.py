@@ -200,19 +200,12 @@ class SqliteStore:
                 f"this one knows up to {len(schema.MIGRATIONS)}. It was left as it is.",
                 hint="install that Netwright again, or set NETWRIGHT_STATE to another folder",
             ) from None
-        except OSError as error:
-            raise self._unusable(error.strerror or str(error)) from error
-        except sqlite3.OperationalError as error:
+        except (OSError, sqlite3.OperationalError) as error:
             # The primary result codes (https://www.sqlite.org/rescode.html) that mean a damaged file come as DatabaseError.
-            raise self._unusable(str(error)) from error
+            reason, hint = self._database.explained(error)
+            raise BackendError(f"The state folder {self._folder} cannot be used: {reason}.", hint=hint) from error
         except sqlite3.DatabaseError as error:
             raise self._damaged(str(error)) from error
-
-    def _unusable(self, reason: str) -> BackendError:
-        return BackendError(
-            f"The state folder {self._folder} cannot be used: {reason}.",
-            hint="run as root, or set NETWRIGHT_STATE to a folder that you may write to and that has room",
-        )
 
     def _damaged(self, reason: str) -> BackendError:
         return BackendError(
