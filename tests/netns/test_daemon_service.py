@@ -30,7 +30,7 @@ networks: {lan: {subnets: [10.4.0.0/24], bridge: br-other, masquerade: false}}
 namespaces:
   db: {interfaces: {eth0: {network: lan, address: 10.4.0.7}}}
 """
-CAPABILITIES = ("net_admin", "net_raw", "net_broadcast", "sys_admin", "sys_ptrace", "dac_read_search", "dac_override", "chown")
+CAPABILITIES = ("net_admin", "net_raw", "net_broadcast", "sys_admin", "sys_ptrace", "dac_override", "chown")
 UNIT = Path(__file__).parents[2] / "packaging" / "netwright.service"
 
 
@@ -288,7 +288,6 @@ os.execv(sys.argv[1], sys.argv[1:])
 _NUMBERS = {
     "chown": 0,
     "dac_override": 1,
-    "dac_read_search": 2,
     "net_broadcast": 11,
     "net_admin": 12,
     "net_raw": 13,
