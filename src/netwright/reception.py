@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -32,6 +33,20 @@ def _no_fault_of_theirs(record: logging.LogRecord) -> bool:
 LOGGER = logging.getLogger("netwright.http")
 """For aiohttp, which writes a traceback for each request that is no HTTP, and for clients that go: whoever does that would fill the journal."""
 LOGGER.addFilter(_no_fault_of_theirs)
+
+
+def bound(path: str) -> socket.socket:
+    """A unix socket there, mode 0600 from its first moment on; not listening yet. Raises OSError."""
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
+    before = os.umask(0o177)
+    try:
+        sock.bind(path)
+    except OSError:
+        sock.close()
+        raise
+    finally:
+        os.umask(before)
+    return sock
 
 
 class Reception:

@@ -15,6 +15,7 @@ from netwright.backends.driver_store import DriverStore
 from netwright.backends.files import NetnsFiles
 from netwright.backends.iptables import Iptables
 from netwright.backends.netlink import NetlinkKernel
+from netwright.backends.new_folder import make_readable
 from netwright.backends.nft import Nft
 from netwright.backends.service import notify, only_one
 from netwright.backends.store import SqliteStore
@@ -34,6 +35,7 @@ __all__ = [
     "default_folder",
     "driver_folder",
     "listening_on_host",
+    "make_readable",
     "notify",
     "only_one",
     "open_docker",

@@ -99,6 +99,8 @@ def test_the_daemon_builds_what_was_committed_when_the_host_boots(host: BootedHo
         "root:root 600",
         "root:root 600",
     ]
+    # In spite of its umask: for everybody who looks for names, or runs a command in a namespace.
+    assert host.stat("/run/netns", "/etc/netns", "/etc/netns/db", "/etc/netns/db/hosts") == ["root:root 755"] * 3 + ["root:root 777"]
 
 
 def test_one_that_is_killed_is_started_again_and_puts_right_what_was_undone(host: BootedHost) -> None:

@@ -15,7 +15,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from netwright.backends.private_file import make_private
+from netwright.backends.new_folder import ANOTHER_FOLDER, make_private
+from netwright.backends.private_file import make_private_file
 from netwright.backends.written_version import written_version
 
 Steps = Sequence[Sequence[str]]
@@ -39,7 +40,7 @@ class Newer(Exception):
 class Database:
     """One connection, opened when it is needed, usable from any thread. Nothing is made before there is something to write.
 
-    Every method raises OSError, sqlite3.Error and Newer.
+    Every method raises OSError, sqlite3.Error and Newer; Refused where the folder is somebody else's.
     """
 
     def __init__(self, file: Path, steps: Callable[[], Steps]) -> None:
@@ -73,7 +74,7 @@ class Database:
             return reason, f"make room on the file system of {self.file.parent}, then try again"
         if number == errno.EROFS or "readonly" in reason:
             return reason, f"mount the file system of {self.file.parent} writable, or set NETWRIGHT_STATE to a folder that you may write to"
-        return reason, "run as root, or set NETWRIGHT_STATE to a folder that you may write to and that has room"
+        return reason, ANOTHER_FOLDER
 
     def _room(self) -> int:
         """Bytes."""
@@ -110,8 +111,8 @@ class Database:
 
     def _connect(self, *, there: bool) -> sqlite3.Connection:
         folder = self.file.parent
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        make_private(self.file)
+        make_private(folder)
+        make_private_file(self.file)
         if not there:
             _keep_names(folder)
         # Turns are taken by self._turn; SQLite itself would refuse a second thread.

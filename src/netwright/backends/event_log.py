@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from netwright.backends.new_folder import make_private
 from netwright.errors import BackendError
 from netwright.model.event import Event, event_document, read_event
 
@@ -30,7 +31,7 @@ class EventLog:
         """Append; it is not waited for until the disk has it."""
         line = json.dumps(event_document(event), ensure_ascii=False).encode() + b"\n"
         try:
-            self._file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_private(self._file.parent)
             descriptor = os.open(self._file, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
             try:
                 os.write(descriptor, line if _ends_whole(descriptor) else b"\n" + line)

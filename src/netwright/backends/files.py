@@ -20,6 +20,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import ClassVar
 
+from netwright.backends.new_folder import make_readable
 from netwright.errors import BackendError, NetwrightError, Refused
 from netwright.model.names import OWNER_PREFIX, SHARED_FILE, SHARED_FOLDER
 from netwright.model.netns import HOST, NetnsKind, NetnsRef
@@ -107,7 +108,7 @@ class NetnsFiles:
     def _write(self, netns: NetnsRef, name: str, content: str) -> None:
         path = self._path(netns, name)
         folder = Path(path).parent
-        folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+        make_readable(folder)
         if content == SHARED_FILE:
             target = f"../{SHARED}/{self._stack}/{name}"
             with suppress(FileExistsError):

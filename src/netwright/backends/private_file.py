@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 
-def make_private(path: Path) -> None:
+def make_private_file(path: Path) -> None:
     """Mode 0600, empty; one that is there already stays as it is. Raises OSError.
 
     It is made without being opened: closing any descriptor of a file drops all locks that the process has on it, those of SQLite's

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from netwright.backends.new_folder import make_private, unusable
 from netwright.errors import Busy
 
 _NOTIFY_SECONDS = 1.0
@@ -17,13 +18,16 @@ _NOTIFY_SECONDS = 1.0
 
 @contextmanager
 def only_one(lock: str, refusal: Busy) -> Iterator[None]:
-    """Hold `lock`, a path whose folder is made (0700), until the end of the block. Raises `refusal` where another process holds it.
+    """Hold `lock`, a path whose folder is made (0700), until the end of the block. Raises `refusal` where another process holds it, and what `make_private` refuses.
 
     The kernel drops it with its holder, however that one ended: flock(2).
     """
     path = Path(lock)
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    held = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        make_private(path.parent)
+        held = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise unusable(path.parent, error.strerror or str(error)) from error
     try:
         try:
             fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from struct import Struct
 
+from netwright.backends.new_folder import make_private
 from netwright.errors import KernelError
 from netwright.model.netns import NETNS_FOLDER, named
 from netwright.model.notice import Kind, Notice
@@ -37,7 +38,7 @@ class FolderEars:
         if self._descriptor < 0:
             raise _failed("watching folders")
         self._state = state_folder
-        Path(state_folder).mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private(Path(state_folder))
         self._state_watch = self._watch(state_folder, _IN_CLOSE_WRITE)
         self._names_watch = self._watch(NETNS_FOLDER, _IN_CREATE | _IN_DELETE | _IN_MOVED)
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from netwright.backends.netlink import sysctls
 from netwright.backends.netlink.channel import Channel
 from netwright.backends.netns import OWN, identity, unshare_network
+from netwright.backends.new_folder import make_readable
 from netwright.errors import KernelError
 from netwright.model.netns import NETNS_FOLDER, NetnsKind, NetnsRef
 
@@ -32,7 +33,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 def prepare_folder() -> None:
     """Make /run/netns, and a shared mount of it, so that a name that goes in one mount namespace goes in all. Raises KernelError."""
     folder = Path(NETNS_FOLDER)
-    folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+    make_readable(folder)
     fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         # As ip-netns(8) does: two that begin at once must not mount it twice.

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from netwright.backends.database import Database, Newer
+from netwright.backends.new_folder import make_private, unusable
 from netwright.backends.store import codec, deeds, schema, trials
 from netwright.backends.store.lock import hold, holder
 from netwright.dockerdriver.conflicts import Claim
@@ -47,7 +48,7 @@ class SqliteStore:
     def lock(self, *, wait: bool, waiting: Callable[[str], None]) -> Iterator[None]:
         """Hold the state for one change; see `lock.hold` for what `waiting` is told. Raises Busy."""
         with self._explained():
-            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_private(self._folder)
             guard: AbstractContextManager[None] = hold(str(self._folder / "lock"), wait=wait, waiting=waiting)
             guard.__enter__()
         try:
@@ -203,7 +204,7 @@ class SqliteStore:
         except (OSError, sqlite3.OperationalError) as error:
             # The primary result codes (https://www.sqlite.org/rescode.html) that mean a damaged file come as DatabaseError.
             reason, hint = self._database.explained(error)
-            raise BackendError(f"The state folder {self._folder} cannot be used: {reason}.", hint=hint) from error
+            raise unusable(self._folder, reason, hint) from error
         except sqlite3.DatabaseError as error:
             raise self._damaged(str(error)) from error
 

@@ -8,6 +8,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from netwright.errors import Busy
+from netwright.reception import bound
+from netwright.wiring import make_readable
 
 
 def listen(path: Path, group: int | None) -> socket.socket:
@@ -15,24 +17,14 @@ def listen(path: Path, group: int | None) -> socket.socket:
 
     Raises Busy where another one answers, and OSError.
     """
-    if not path.parent.exists():
-        path.parent.mkdir(parents=True)
-        # Whatever the umask is: the group must come by.
-        path.parent.chmod(0o755)
+    # The group must come by.
+    make_readable(path.parent)
     if _answers(path):
         words = f"Another daemon serves {path}, with another folder of state."
         raise Busy(words, hint="stop that one first, or set NETWRIGHT_SOCKET to another place for this one")
     with suppress(FileNotFoundError):
         path.unlink()
-    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
-    before = os.umask(0o177)
-    try:
-        sock.bind(str(path))
-    except OSError:
-        sock.close()
-        raise
-    finally:
-        os.umask(before)
+    sock = bound(str(path))
     if group is not None:
         os.chown(path, -1, group)
         path.chmod(0o660)

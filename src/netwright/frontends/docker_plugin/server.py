@@ -18,7 +18,8 @@ from aiohttp import web
 
 from netwright.errors import NetwrightError, SpecError
 from netwright.frontends.docker_plugin.driver import Driver
-from netwright.reception import LOGGER, Reception, attended
+from netwright.reception import LOGGER, Reception, attended, bound
+from netwright.wiring import make_readable
 
 CONTENT_TYPE = "application/vnd.docker.plugins.v1.2+json"
 MOST_BYTES = 1 << 20
@@ -50,13 +51,12 @@ class PluginServer:
         application.router.add_post("/{method}", self._handle)
         self._runner = web.AppRunner(application, access_log=None, logger=LOGGER)
         await self._runner.setup()
-        self._socket.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+        make_readable(self._socket.parent)
         with suppress(FileNotFoundError):
             self._socket.unlink()
         assert self._runner.server is not None
         reception = Reception(self._runner.server, most=MOST_CONNECTIONS, most_each=MOST_CONNECTIONS, patience=PATIENCE_SECONDS)
-        self._door = await asyncio.get_running_loop().create_unix_server(reception, str(self._socket))
-        self._socket.chmod(0o600)
+        self._door = await asyncio.get_running_loop().create_unix_server(reception, sock=bound(str(self._socket)))
 
     async def stop(self) -> None:
         """Answer what was asked, and close. Networks and containers stay as they are."""

@@ -20,7 +20,7 @@ from netwright.frontends.docker_plugin.server import PluginServer
 from netwright.frontends.docker_plugin.stacks import Stacks
 from netwright.frontends.docker_plugin.watch import Watch
 from netwright.model.docker import DockerState
-from netwright.wiring import driver_folder, notify, only_one, open_docker, open_driver_store, open_store, open_world
+from netwright.wiring import driver_folder, make_readable, notify, only_one, open_docker, open_driver_store, open_store, open_world
 
 SOCKET = "/run/docker/plugins/netwright.sock"
 """Where Docker looks for a driver of this name."""
@@ -84,7 +84,7 @@ async def _serve(socket_path: str, spec_path: str | None, told: Told) -> None:
         loop.add_signal_handler(number, stop.set)
     await server.start()
     if spec_path is not None:
-        Path(spec_path).parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+        make_readable(Path(spec_path).parent)
         Path(spec_path).write_text(f"unix://{socket_path}\n", encoding="utf-8")
     told(f"Serving Docker's driver netwright on {socket_path}.")
     notify("READY=1")
