@@ -31,7 +31,7 @@ def cut_off(file: Path, place: Path, *statements: str) -> None:
     with closing(sqlite3.connect(file, isolation_level=None)) as connection:
         for statement in statements:
             connection.execute(statement)
-        place.mkdir()
+        place.mkdir(mode=0o700)
         for path in file.parent.glob(f"{file.name}*"):
             if not path.name.endswith("-shm"):
                 shutil.copy(path, place)
