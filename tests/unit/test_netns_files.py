@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import resource
+import signal
 import stat
 from pathlib import Path
 
@@ -209,3 +211,19 @@ def test_what_a_crash_has_left_beside_a_file_is_seen_and_removed(tmp_path: Path)
     }
     remove(files, (HOST, ".hosts.netwright"), (A, ".resolv.conf.netwright"), (HOST, "hosts"), (A, "resolv.conf"))
     assert tree(tmp_path) == {"a": "/", "a/.theirs": "a file of somebody else's"}
+
+
+def test_a_file_that_cannot_be_written_whole_leaves_nothing_and_is_named(tmp_path: Path) -> None:
+    files = files_of(tmp_path)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    # write(2) fails when a part of it is done, as on a full disk.
+    resource.setrlimit(resource.RLIMIT_FSIZE, (7, hard))
+    try:
+        with pytest.raises(OperationFailed) as failed:
+            write(files, (A, "resolv.conf", RESOLV))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, handler)
+    assert str(failed.value) == f"{tmp_path}/a/.resolv.conf.netwright cannot be written: File too large."
+    assert tree(tmp_path) == {}

@@ -96,8 +96,7 @@ class NetnsFiles:
                         files[entry.name] = ""
                         continue
                     content = _content(entry.path)
-                    owner = _owner(content)
-                    if content is not None and not entry.name.startswith(".") and (owned or owner == self._stack):
+                    if content is not None and not entry.name.startswith(".") and (owned or _owner(content) == self._stack):
                         files[entry.name] = SHARED_FILE if content.startswith(_LINK) else content
         except (FileNotFoundError, NotADirectoryError):
             pass
@@ -107,8 +106,17 @@ class NetnsFiles:
 
     def _write(self, netns: NetnsRef, name: str, content: str) -> None:
         path = self._path(netns, name)
-        folder = Path(path).parent
-        make_readable(folder)
+        try:
+            self._put(netns, name, content, path)
+        except BaseException:
+            # What is half made stands in nobody's way, and still is nobody's.
+            with suppress(OSError):
+                _beside(path).unlink(missing_ok=True)
+                self._remove_empty_folders(path)
+            raise
+
+    def _put(self, netns: NetnsRef, name: str, content: str, path: str) -> None:
+        make_readable(Path(path).parent)
         if content == SHARED_FILE:
             target = f"../{SHARED}/{self._stack}/{name}"
             with suppress(FileExistsError):
@@ -128,9 +136,12 @@ class NetnsFiles:
         path = self._path(netns, name)
         if netns == HOST or _BESIDE.fullmatch(name) or _owner(_content(path)) == self._stack:
             Path(path).unlink(missing_ok=True)
+        self._remove_empty_folders(path)
+        return {Path(path).parent, Path(self._folder, SHARED), Path(self._folder)}
+
+    def _remove_empty_folders(self, path: str) -> None:
         for folder in (Path(path).parent, Path(self._folder, SHARED, self._stack), Path(self._folder, SHARED)):
             _remove_empty(folder)
-        return {Path(path).parent, Path(self._folder, SHARED), Path(self._folder)}
 
     def _path(self, netns: NetnsRef, name: str) -> str:
         return f"{self._folder}/{SHARED}/{self._stack}/{name}" if netns == HOST else f"{self._folder}/{netns.name}/{name}"
@@ -179,20 +190,29 @@ def _owner(content: str | None) -> str | None:
 
 def _replace(path: str, make: Callable[[Path], None]) -> None:
     """Make a new file beside `path` and rename it there."""
-    temporary = Path(path).with_name(f".{Path(path).name}.netwright")
+    temporary = _beside(path)
     temporary.unlink(missing_ok=True)
     make(temporary)
     temporary.replace(path)
 
 
+def _beside(path: str) -> Path:
+    return Path(path).with_name(f".{Path(path).name}.netwright")
+
+
 def _write_readable(path: Path, content: str) -> None:
     """Readable for everybody, whatever the umask: a command in the namespace may run as anybody."""
-    with path.open("x", encoding="utf-8", errors="surrogateescape") as file:
-        file.write(content)
-        file.flush()
-        os.fchmod(file.fileno(), 0o644)
-        # After a power loss an empty file could be there under the name, without the mark that says whose it is.
-        os.fsync(file.fileno())
+    try:
+        with path.open("x", encoding="utf-8", errors="surrogateescape") as file:
+            file.write(content)
+            file.flush()
+            os.fchmod(file.fileno(), 0o644)
+            # After a power loss an empty file could be there under the name, without the mark that says whose it is.
+            os.fsync(file.fileno())
+    except OSError as error:
+        # write(2) knows of no name.
+        error.filename = str(path)
+        raise
 
 
 def _remove_empty(folder: Path) -> None:
