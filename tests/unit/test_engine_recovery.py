@@ -14,11 +14,13 @@ from netwright.backends.store import SqliteStore
 from netwright.engine.engine import Engine
 from netwright.engine.outcome import Silent
 from netwright.errors import ApplyFailed, BackendError, Interrupted, KernelError
+from netwright.model.docker import DockerNetwork, DockerState
 from netwright.model.link import Link
 from netwright.model.netns import HOST, named
-from netwright.model.operation import AnyOperation
+from netwright.model.operation import AnyOperation, CreateDockerNetwork, RemoveDockerNetwork
 from netwright.model.route import Route
-from netwright.ports import Commit
+from netwright.model.state import State
+from netwright.ports import Commit, Scope
 from netwright.spec.load import parse
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -218,6 +220,88 @@ def test_what_cannot_be_committed_is_rolled_back(refusal: BaseException, tmp_pat
             engine.apply(parse(NIC_STACK, "edge.yaml"))
         assert visible(world) == before
         assert engine.status() == ()
+
+
+class NoRoom(SqliteStore):
+    """A database on a disk that is full from the write `at` (from 0) on, until there is room again."""
+
+    at: int | None = None
+
+    def begin(self, *arguments: object) -> None:
+        self._write()
+        super().begin(*arguments)  # type: ignore[arg-type]
+
+    def commit(self, *arguments: object, **keywords: object) -> None:
+        self._write()
+        super().commit(*arguments, **keywords)  # type: ignore[arg-type]
+
+    def _write(self) -> None:
+        if self.at is not None:
+            self.at -= 1
+            if self.at < 0:
+                raise BackendError("The disk is full.", hint="make room")
+
+
+def test_a_disk_that_is_full_keeps_nothing_from_going_back_and_it_is_said_that_this_is_not_written_down(tmp_path: Path) -> None:
+    world = a_host()
+    before = visible(world)
+    store = NoRoom(str(tmp_path))
+    with Engine(world, store, Silent()) as engine:
+        store.at = 1
+        with pytest.raises(ApplyFailed) as failure:
+            engine.apply(parse(NIC_STACK, "edge.yaml"))
+        assert str(failure.value) == (
+            "The disk is full.\nThe host is as before: the stack edge is not there.\nThat could not be written down: The disk is full."
+        )
+        assert (failure.value.rolled_back, failure.value.hint) == (True, "make room; then run: netwright recover")
+        assert visible(world) == before
+        assert [status.unfinished for status in engine.status()] == [True]
+        with pytest.raises(ApplyFailed, match="The stack edge was brought back, but that could not be written down: The disk is full"):
+            engine.recover()
+        store.at = None
+        assert engine.recover() == ("edge",)
+        assert engine.status() == ()
+
+
+class DockerGoes(Mortal):
+    """Has a Docker Engine that makes a network, and from an operation on does not answer any more."""
+
+    gone = False
+    networks: dict[str, DockerNetwork]
+
+    def observe(self, scope: Scope) -> State:
+        seen = super().observe(scope)
+        there = DockerState(reachable=False, why="nobody answers") if self.gone else DockerState(networks=self.networks)
+        return replace(seen, docker=there if scope.docker else None)
+
+    def _do(self, operation: AnyOperation) -> None:
+        if isinstance(operation, CreateDockerNetwork):
+            self.networks[operation.network.name] = replace(operation.network, owner="shop")
+            self.gone = True
+            raise KernelError(errno.EIO, "no answer")
+        if isinstance(operation, RemoveDockerNetwork):
+            del self.networks[operation.name]
+            return
+        super()._do(operation)
+
+
+def test_what_was_begun_in_an_engine_that_is_gone_is_not_called_taken_back_before_it_is(tmp_path: Path) -> None:
+    world = DockerGoes(a_host(), -1)
+    world.networks = {}
+    text = "version: 1\nname: shop\nnetworks: {front: {managed_by: docker, subnets: [10.7.0.0/24]}}\n"
+    with an_engine(world, tmp_path) as engine:
+        with pytest.raises(
+            ApplyFailed, match=r"what was begun in Docker stays there until it answers, all else is back \(nobody answers\)"
+        ) as told:
+            engine.apply(parse(text, "shop.yaml"))
+        assert "The host is between two states" in str(told.value)
+        assert not told.value.rolled_back
+        assert engine.status()[0].unfinished
+        with pytest.raises(ApplyFailed, match="what was begun in Docker stays there"):
+            engine.recover()
+        world.gone = False
+        assert engine.recover() == ("shop",)
+        assert (world.networks, engine.status()) == ({}, ())
 
 
 def test_the_hint_of_what_failed_is_the_hint_of_the_failure(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
-from netwright.engine.failure import hint_for, reason_of
+from netwright.engine.failure import Unsettled, hint_for, reason_of
 from netwright.engine.guard import lockout_reasons
 from netwright.engine.interruption import undisturbed
 from netwright.engine.outcome import Outcome, Progress, Revision, StackStatus, TakenBack
@@ -220,8 +220,10 @@ class Engine:
                     self._runs.restore(stack, self._store.commits().get(stack), journal, recovering=True)
             except (NetwrightError, OperationFailed) as error:
                 self._record_failure(stack, reason_of(error))
-                told = f"The stack {stack} could not be brought back: {reason_of(error)}"
-                failures.append(ApplyFailed(told, rolled_back=False, hint=hint_for(error, stack)))
+                back = isinstance(error, Unsettled)
+                what = "was brought back, but that could not be written down" if back else "could not be brought back"
+                told = f"The stack {stack} {what}: {reason_of(error)}"
+                failures.append(ApplyFailed(told, rolled_back=back, hint=hint_for(error, stack)))
             else:
                 names.append(stack)
         return tuple(names), failures
@@ -235,7 +237,11 @@ class Engine:
 
     def _still_to_be_confirmed(self, stack: str, outcome: Outcome) -> Outcome:
         """Also what an earlier apply has left to be confirmed: it would be rolled back together with this one."""
-        trial = self._store.trials().get(stack)
+        try:
+            trial = self._store.trials().get(stack)
+        except NetwrightError:
+            # All is done and committed; of a trial, `status` tells as well.
+            return outcome
         return replace(outcome, confirm_before=trial.deadline) if trial else outcome
 
     def _expire(self, early: str | None = None) -> tuple[tuple[str, ...], list[NetwrightError]]:

@@ -12,7 +12,6 @@ class Unsettled(NetwrightError):
 
     def __init__(self, cause: NetwrightError) -> None:
         super().__init__(str(cause), hint=cause.hint)
-        self.cause = cause
 
 
 def hint_for(error: BaseException, stack: str) -> str:
@@ -34,4 +33,6 @@ def reason_of(error: BaseException) -> str:
         return "interrupted"
     if isinstance(error, NetwrightError):
         return str(error)
+    if isinstance(error, MemoryError):
+        return "there was not enough memory"
     return f"{type(error).__name__}: {error}"

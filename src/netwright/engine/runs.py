@@ -17,10 +17,12 @@ from netwright.engine.outcome import Outcome, Progress
 from netwright.engine.recording import deed_of, failed_deed, told_before
 from netwright.engine.target import Draw, draw
 from netwright.engine.tolerance import EVERYTHING, NOTHING, Tolerance
+from netwright.engine.unreached import left_in_docker
 from netwright.errors import ApplyFailed, BackendError, Interrupted, NetwrightError, Refused, SpecError
 from netwright.model.caller import Caller
 from netwright.model.deed import Act, Result
 from netwright.model.operation import AnyOperation, ConnectContainer, CreateDockerNetwork, Plan
+from netwright.planning.docker import START_IT
 from netwright.planning.sentence import sentence
 from netwright.ports import Commit, Journal, OperationFailed, Store, Trial, World
 from netwright.spec.document import Document
@@ -87,7 +89,8 @@ class Runs:
         deadline = None
         intended = drawn.plan.operations
         try:
-            self._begin(journal, drawn.plan)
+            with undisturbed():
+                self._begin(journal, drawn.plan)
         except BackendError as error:
             raise BackendError(f"{error}\nNothing was touched.", hint=error.hint) from error
         try:
@@ -117,13 +120,21 @@ class Runs:
             raise
 
     def _reach(
-        self, stack: str, document: Document | None, drawn: Draw, journal: Journal, *, tolerance: Tolerance, patient: bool = False
+        self,
+        stack: str,
+        document: Document | None,
+        drawn: Draw,
+        journal: Journal,
+        *,
+        tolerance: Tolerance,
+        patient: bool = False,
+        back: bool = False,
     ) -> tuple[Draw, Plan]:
         """Execute and verify: plan again, and expect nothing. Gives what was seen at the end, and all that was done.
 
         What Docker decides is known only when it has done it (the address that a container got): then there is a next round.
         `patient`: also where something fails, or is undone by somebody else at the same time: what is being put back is not taken back.
-        Raises OperationFailed, ApplyFailed, BackendError.
+        `back`: to what was committed, from what is written down as begun. Raises OperationFailed, ApplyFailed, BackendError.
         """
         done = replace(drawn.plan, operations=())
         for further in reversed(range(ROUNDS)):
@@ -134,7 +145,12 @@ class Runs:
                 claims=journal.claims.and_also(drawn.plan.claims),
                 leases={**journal.leases, **drawn.leases} if onward else journal.leases,
             )
-            self._begin(journal, drawn.plan)
+            try:
+                self._begin(journal, drawn.plan)
+            except NetwrightError:
+                # On the way back (the disk is full, say) what was begun is written down already, and to stay between two states is worse.
+                if not back:
+                    raise
             self._progress.planned(drawn.plan)
             self._progress.phase("applying")
             look = partial(draw, self._world, self._store, stack, document, journal=journal, trust={}, tolerance=tolerance)
@@ -169,38 +185,39 @@ class Runs:
     def _roll_back(self, stack: str, previous: Commit | None, error: BaseException, journal: Journal) -> NoReturn:
         """Back to what was committed. Raises ApplyFailed, or Interrupted where the user asked for it."""
         reason = reason_of(error)
+        cause = error.cause if isinstance(error, OperationFailed) else error
+        state, hint = f"The host is as before: the stack {stack} " + ("as it was last applied." if previous else "is not there."), None
         try:
             with undisturbed():
                 self._progress.phase("rolling back")
                 self._world.close()
                 self.restore(stack, previous, self._store.journals().get(stack, journal))
         except Unsettled as failure:
-            raise ApplyFailed(
-                f"{reason}\n{_as_before(stack, previous)}\nThat could not be written down: {failure.cause}",
-                rolled_back=True,
-                hint=hint_for(failure.cause, stack),
-            ) from error
+            state, hint = f"{state}\nThat could not be written down: {failure}", hint_for(failure, stack)
         except (Exception, KeyboardInterrupt) as failure:  # noqa: BLE001 - told to the user with the first error
             raise ApplyFailed(
                 f"{reason}\nRolling back failed as well: {reason_of(failure)}\nThe host is between two states; what was begun is written down.",
                 rolled_back=False,
                 hint=hint_for(failure, stack),
             ) from error
-        state = _as_before(stack, previous)
         if isinstance(error, KeyboardInterrupt):
-            raise Interrupted(f"Interrupted. {state}") from None
-        cause = error.cause if isinstance(error, OperationFailed) else error
-        raise ApplyFailed(f"{reason}\n{state}", rolled_back=True, hint=getattr(cause, "hint", None)) from error
+            raise Interrupted(f"Interrupted. {state}", hint=hint) from None
+        raise ApplyFailed(f"{reason}\n{state}", rolled_back=True, hint=hint or getattr(cause, "hint", None)) from error
 
     def restore(self, stack: str, previous: Commit | None, journal: Journal, *, recovering: bool = False) -> None:
-        """Back to what was committed. `recovering`: from a run of somebody else's, that was cut short."""
+        """Back to what was committed. `recovering`: from a run of somebody else's, that was cut short.
+
+        Raises Unsettled where the host is back, and that could not be written down.
+        """
         document = parse(previous.spec, previous.source) if previous else None
         drawn = draw(self._world, self._store, stack, document, journal=journal, tolerance=EVERYTHING)
         done = drawn.plan
         if drawn.plan:
-            drawn, done = self._reach(stack, document, drawn, journal, tolerance=EVERYTHING)
+            drawn, done = self._reach(stack, document, drawn, journal, tolerance=EVERYTHING, back=True)
         for left_out in drawn.spared:
             self._progress.note(f"Could not be brought back: {left_out}")
+        if silence := left_in_docker(drawn.observed, journal, document):
+            raise ApplyFailed(silence, rolled_back=False, hint=START_IT)
         # What waits, or is left out for now, keeps its address.
         deed = deed_of(Act.RECOVER, stack, self._caller, previous, document, done.operations) if recovering else None
         try:
@@ -221,7 +238,3 @@ class Runs:
         spec, source = (previous.spec, previous.source) if previous else (None, "")
         self._store.set_trial(stack, Trial(stack=stack, spec=spec, source=source, leases=self._store.leases(stack), deadline=deadline))
         return deadline
-
-
-def _as_before(stack: str, previous: Commit | None) -> str:
-    return f"The host is as before: the stack {stack} " + ("as it was last applied." if previous else "is not there.")
