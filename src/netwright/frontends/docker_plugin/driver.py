@@ -206,10 +206,23 @@ class Driver:
             after = self._records.with_endpoint(replace(endpoint, ports=mappings))
             self._fabric.publish(after)
             self._keep(after)
+            self._check_again(endpoint, mappings)
         except BaseException:
             self._ports.release(endpoint.id)
             raise
         return {}
+
+    def _check_again(self, endpoint: Endpoint, mappings: Sequence[PortMapping]) -> None:
+        """Now that it is written down: a stack that was begun since we looked has not seen it. Raises Refused, and nothing is published."""
+        try:
+            claims = self._stacks.claims()
+            for mapping in mappings:
+                refuse_taken(self._records, claims, endpoint, mapping)
+        except NetwrightError:
+            without = self._records.with_endpoint(replace(endpoint, ports=()))
+            self._fabric.publish(without)
+            self._keep(without)
+            raise
 
     def _revoke(self, body: Body) -> Answer:
         _, id_ = requests.endpoint_key(body)
