@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from stacks import Stacks, addresses, ask, devices, ip, outside, routes, run, said, serving
+from stacks import Stacks, addresses, ask, devices, ip, outside, routes, run, said, serving, witness
 
 from netwright.errors import SpecError
 
@@ -240,3 +240,19 @@ def test_a_nic_that_gets_another_name_carries_the_network_under_that(stacks: Sta
     assert devices() == ["eth1"]
     with serving("ext", "10.9.0.9", 8000):
         assert ask("a", "10.9.0.9", 8000) == "served 8000 10.9.7.0"
+
+
+def test_a_nic_that_another_stacks_network_stands_on_stays_on_the_host(stacks: Stacks) -> None:
+    stacks.apply(WIRE)
+    whole = witness()
+    taker = "version: 1\nname: taker\nnamespaces: {box: {interfaces: {wan: {nic: NIC, addresses: [10.9.7.7/16]}}}}\n"
+    (mac,) = [link["address"] for link in ip("link", "show", "dev", "eth1")]
+    for nic in ("eth1", f"{{mac: '{mac}'}}"):
+        with pytest.raises(
+            SpecError, match=r"box\.interfaces\.wan\.nic: networks\.lan of the stack wire stands on eth1, which has to stay"
+        ):
+            stacks.apply(taker.replace("NIC", nic))
+        assert witness() == whole
+    stacks.destroy("wire")
+    stacks.apply(taker.replace("NIC", "eth1"))
+    assert devices("box") == ["wan"]

@@ -19,7 +19,7 @@ from netwright.planning.planner import plan
 from netwright.ports import Commit, Journal, Store, World
 from netwright.resolve.facts import Facts
 from netwright.resolve.resolver import Resolved, resolve
-from netwright.resolve.taken import publishes, taken, taken_by_driver
+from netwright.resolve.taken import moved_nics, publishes, taken, taken_by_driver, taken_parents
 from netwright.resolve.transition import inherit, loans_held, retires, transition
 from netwright.spec.document import Document
 from netwright.spec.load import parse
@@ -128,9 +128,10 @@ def draw(
     if not tolerance.news and document is not None:
         if stack in store.reserved:
             raise Refused(f"The stack {stack} is Netwright's own: Docker's networks of the driver netwright.", hint="choose another name")
-        problems = (*resolved.problems, *_taken(document, commits, store))
+        problems = (*resolved.problems, *_taken(document, resolved.desired, commits, store))
         if problems and tolerance and committed is not None:
-            problems = tolerance.remaining(problems, (*resolve(committed, facts).problems, *_taken(committed, commits, store)))
+            standing = resolve(committed, facts)
+            problems = tolerance.remaining(problems, (*standing.problems, *_taken(committed, standing.desired, commits, store)))
         if problems:
             raise SpecError(document.source, problems)
         if resolved.refused:
@@ -219,12 +220,17 @@ def _subnets(others: Mapping[str, Desired]) -> dict[str, str]:
     }
 
 
-def _taken(document: Document, commits: Mapping[str, Commit], store: Store) -> list[Problem]:
-    """Its published ports that another stack, or Docker's driver netwright, publishes."""
-    if not publishes(document.text):
+def _taken(document: Document, desired: Desired, commits: Mapping[str, Commit], store: Store) -> list[Problem]:
+    """Its published ports that another stack, or Docker's driver netwright, publishes; and NICs that another stack stands on."""
+    ports, nics = publishes(document.text), bool(moved_nics(desired))
+    if not ports and not nics:
         return []
-    others = (_remembered(commit, None) for name, commit in commits.items() if name != document.spec.name and publishes(commit.spec))
-    return [*taken(document, [other for other in others if other is not None]), *taken_by_driver(document, store.claims())]
+    asked = [
+        c for name, c in commits.items() if name != document.spec.name and ((ports and publishes(c.spec)) or (nics and "parent" in c.spec))
+    ]
+    others = [other for other in (_remembered(commit, None) for commit in asked) if other is not None]
+    found = [*taken(document, others), *taken_parents(document, desired, others)]
+    return [*found, *taken_by_driver(document, store.claims())] if ports else found
 
 
 def _others(store: Store, stack: str, commits: Mapping[str, Commit], facts: Facts) -> dict[str, Desired]:

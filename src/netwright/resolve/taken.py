@@ -1,4 +1,4 @@
-"""Ports that another stack publishes already: two tables that translate one port would be a matter of luck."""
+"""What another stack has: a port that it publishes (two tables that translate one port would be a matter of luck), a NIC that it stands on."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from collections.abc import Iterable, Iterator
 from netwright.dockerdriver.conflicts import Claim
 from netwright.errors import Problem
 from netwright.model.address import family, parse_ip
+from netwright.model.link import LinkKey
+from netwright.model.netns import HOST, NetnsKind
+from netwright.model.state import Desired
 from netwright.spec.document import Document, Path
 from netwright.spec.values import Listen, Ports
 
@@ -33,6 +36,39 @@ def taken(document: Document, others: Iterable[Document]) -> list[Problem]:
                     )
                 )
     return problems
+
+
+def taken_parents(document: Document, desired: Desired, others: Iterable[Document]) -> list[Problem]:
+    """A problem for each NIC that `document` moves away from the host, and that a network of one of the others stands on."""
+    moved = moved_nics(desired)
+    problems = []
+    for other in others if moved else ():
+        for name, network in other.spec.networks.items():
+            place = moved.get(network.parent or "") if network is not None else None
+            if place is not None:
+                problems.append(
+                    document.problem(
+                        _interface_path(place),
+                        f"networks.{name} of the stack {other.spec.name} stands on {network.parent if network else ''}, which has to stay on the host",
+                        f"take another NIC, or take the network out there: netwright destroy {other.spec.name} removes all of it",
+                    )
+                )
+    return problems
+
+
+def moved_nics(desired: Desired) -> dict[str, LinkKey]:
+    """The host's NICs that are wanted elsewhere: by the name that they have on the host, where."""
+    found = {}
+    for ref, place in desired.state.namespaces.items():
+        for name, link in place.links.items():
+            home = link.belongs()
+            if ref != HOST and home is not None and home.netns == HOST:
+                found[home.name] = LinkKey(ref, name)
+    return found
+
+
+def _interface_path(key: LinkKey) -> Path:
+    return ("namespaces" if key.netns.kind is NetnsKind.NAMED else "containers", key.netns.name, "interfaces", key.name, "nic")
 
 
 def taken_by_driver(document: Document, claims: Iterable[Claim]) -> list[Problem]:
