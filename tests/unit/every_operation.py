@@ -87,6 +87,11 @@ CASES: list[tuple[AnyOperation, str, list[str]]] = [
         ],
     ),
     (
+        CreateLink(netns=HOST, link=Bridge(name="br7"), sysctls={"net.ipv6.conf.br7.accept_ra": "0"}, why=WHY),
+        "create bridge br7 on the host",
+        ["ip link add name br7 type bridge", "sysctl -q -w net.ipv6.conf.br7.accept_ra=0"],
+    ),
+    (
         CreateLink(netns=HOST, link=PORT, twin=ETH0, twin_netns=WEB, why=WHY),
         "create veth web-port as a port of br-lab-lan on the host, its other end eth0 in web",
         [

@@ -187,6 +187,7 @@ def test_a_document_says_what_the_operation_states_and_no_more():
             "peer": {"netns": "host", "name": "web-port"},
         },
         "twin_netns": "named/web",
+        "sysctls": {},
     }
 
 

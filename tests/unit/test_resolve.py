@@ -90,10 +90,18 @@ def test_the_gateway_is_on_the_bridge_and_the_default_route_leads_there() -> Non
     }
 
 
+UNTAKEN = {"net.ipv6.conf.br-lab-lan.accept_ra": "0"}
+"""On its own bridge the host takes no router advertisements."""
+
+
 def test_forwarding_follows_from_a_gateway_in_each_family() -> None:
-    assert resolved(LAB).desired.state.namespaces[HOST].sysctls == {"net.ipv4.ip_forward": "1", "net.ipv6.conf.all.forwarding": "1"}
+    assert resolved(LAB).desired.state.namespaces[HOST].sysctls == {
+        "net.ipv4.ip_forward": "1",
+        "net.ipv6.conf.all.forwarding": "1",
+        **UNTAKEN,
+    }
     only4 = LAB.replace(', "fd00:5::/64"', "")
-    assert resolved(only4).desired.state.namespaces[HOST].sysctls == {"net.ipv4.ip_forward": "1"}
+    assert resolved(only4).desired.state.namespaces[HOST].sysctls == {"net.ipv4.ip_forward": "1", **UNTAKEN}
 
 
 def test_a_namespace_without_ipv6_addresses_has_no_ipv6() -> None:
@@ -104,7 +112,7 @@ def test_a_namespace_without_ipv6_addresses_has_no_ipv6() -> None:
 def test_an_internal_network_has_no_way_out() -> None:
     text = LAB.replace("mtu: 1400", "internal: true")
     assert resolved(text).desired.state.namespaces[named("a")].routes == frozenset()
-    assert resolved(text).desired.state.namespaces[HOST].sysctls == {}
+    assert resolved(text).desired.state.namespaces[HOST].sysctls == UNTAKEN
 
 
 def test_default_route_false_and_true_choose_the_network() -> None:

@@ -73,6 +73,8 @@ class FakeNetwork:
             self._free(across, twin.name)
             self._put(across, replace(_born(twin), alias="", up=False, master=""))
         self._put(ref, _born(link))
+        there = self.netns(ref)
+        self.namespaces[ref] = replace(there, sysctls={**there.sysctls, **operation.sysctls})
 
     def change_link(self, operation: ChangeLink) -> None:
         ref, link, fields = operation.netns, operation.link, operation.fields

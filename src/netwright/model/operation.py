@@ -45,13 +45,14 @@ class CreateLink(Operation):
     """Make `link` in `netns`, complete: mark, mtu, mac, master, up.
 
     `twin` is made by the same message, at its place, with name, mac and mtu; its alias and its being up are a ChangeLink of their own.
-    So they are for a link that stands on another one (`beneath`).
+    So they are for a link that stands on another one (`beneath`). `sysctls` are the link's own, and set before anything after it is done.
     """
 
     netns: NetnsRef
     link: Link
     twin: Link | None = None
     twin_netns: NetnsRef | None = None
+    sysctls: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

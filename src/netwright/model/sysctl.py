@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+ADVERTISEMENTS = ".accept_ra"
+"""What a key ends in that says whether an interface takes router advertisements."""
+
 
 def interface_of(key: str) -> str | None:
     """The interface that a sysctl belongs to: `net.ipv4.conf.eth1.rp_filter` → `eth1`; None: it is the namespace's."""

@@ -87,8 +87,8 @@ def commands_of(operation: AnyOperation, stack: str) -> list[str]:
             return [line(("ip", "netns", "add", netns.name)), *(_sysctl(netns, key, value) for key, value in sysctls.items())]
         case DeleteNetns(netns=netns):
             return [line(("ip", "netns", "delete", netns.name))]
-        case CreateLink():
-            return create_link(operation)
+        case CreateLink(netns=netns, sysctls=sysctls):
+            return [*create_link(operation), *(_sysctl(netns, key, value) for key, value in sysctls.items())]
         case ChangeLink():
             return change_link(operation)
         case DeleteLink(netns=netns, name=name):

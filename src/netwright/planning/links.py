@@ -13,6 +13,7 @@ from netwright.model.netns import NetnsRef
 from netwright.model.operation import ChangeLink, CreateLink, DeleteLink, MoveLink
 from netwright.model.route import KERNEL_PROTOCOLS, Address
 from netwright.model.state import Desired, Namespace, State
+from netwright.model.sysctl import ADVERTISEMENTS, interface_of
 from netwright.planning.conflicts import is_ours, moving
 from netwright.planning.draft import Draft, Step
 from netwright.planning.sentence import place
@@ -38,6 +39,8 @@ class LinkPlan:
     moves: dict[LinkKey, MoveLink] = field(default_factory=dict)
     """Those of borrowed NICs, by where they start."""
     configure: dict[NetnsRef, list[ChangeLink]] = field(default_factory=dict)
+    born_with: dict[NetnsRef, set[str]] = field(default_factory=dict)
+    """Sysctls that links are made with."""
 
 
 def plan_links(desired: Desired, observed: State, doomed_netns: frozenset[NetnsRef], dying: frozenset[LinkKey], draft: Draft) -> LinkPlan:
@@ -259,6 +262,8 @@ def _create(desired: Desired, draft: Draft, result: LinkPlan) -> None:
         if twin is not None and twin_key is not None:
             made.add(twin_key)
         stacked = link.beneath() is not None
+        sysctls = {} if stacked else _advertisements(desired.state.namespaces[ref], link)
+        result.born_with.setdefault(ref, set()).update(sysctls)
         draft.add(
             Step.STACK_LINKS if stacked else Step.CREATE_LINKS,
             CreateLink(
@@ -266,6 +271,7 @@ def _create(desired: Desired, draft: Draft, result: LinkPlan) -> None:
                 link=link,
                 twin=twin,
                 twin_netns=twin_key.netns if twin and twin_key else None,
+                sysctls=sysctls,
                 why="in the file, not on the host",
             ),
         )
@@ -275,6 +281,11 @@ def _create(desired: Desired, draft: Draft, result: LinkPlan) -> None:
             result.configure.setdefault(twin_key.netns, []).append(
                 ChangeLink(netns=twin_key.netns, link=twin, fields=later, why="its other end was just made")
             )
+
+
+def _advertisements(namespace: Namespace, link: Link) -> dict[str, str]:
+    """What it does with router advertisements: once it has ports, their senders are heard."""
+    return {key: value for key, value in namespace.sysctls.items() if key.endswith(ADVERTISEMENTS) and interface_of(key) == link.name}
 
 
 def _twin(desired: Desired, key: LinkKey | None) -> Link | None:

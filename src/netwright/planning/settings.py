@@ -19,15 +19,13 @@ from netwright.model.operation import (
     WriteFile,
 )
 from netwright.model.state import Desired, Namespace, State
-from netwright.model.sysctl import birth_key, interface_of
+from netwright.model.sysctl import ADVERTISEMENTS, birth_key, interface_of
 from netwright.planning.draft import Draft, Step
 from netwright.planning.links import LinkPlan
 from netwright.planning.sentence import place
 
 _FORWARDING = ("ip_forward", "forwarding", "route_localnet")
 """Keys that let packets through: turned on when the rules stand, and off before they go."""
-_ADVERTISEMENTS = ".accept_ra"
-"""Forwarding that is turned on without it drops the routes that were learnt from router advertisements."""
 _BRIDGES = "net.bridge."
 """br_netfilter's: policies within a bridge rest on them."""
 
@@ -69,6 +67,8 @@ def plan_sysctls(
         new_link = interface is not None and LinkKey(ref, interface) in links.fresh
         if new_link and key.endswith(".disable_ipv6") and value == _born_without_ipv6(wanted, there):
             continue
+        if key in links.born_with.get(ref, ()):
+            continue
         if (
             interface is not None
             and not new_link
@@ -92,7 +92,8 @@ def plan_sysctls(
         turned.add(key)
         if wanted.shared and there is not None:
             _borrow(key, there, desired, draft)
-        if key.endswith(_ADVERTISEMENTS):
+        if key.endswith(ADVERTISEMENTS) and not new_link:
+            # Forwarding that is turned on without it drops the routes that were learnt from them.
             draft.add(Step.FORWARD_FIRST, operation)
         elif key.startswith(_BRIDGES):
             draft.add(Step.GUARD if value != "0" else Step.RELEASE, operation)

@@ -18,7 +18,7 @@ from netwright.model.names import SHARED_FILE
 from netwright.model.netns import HOST, NetnsRef
 from netwright.model.route import Route
 from netwright.model.state import Desired, Namespace, State
-from netwright.resolve.advertised import still_accepted
+from netwright.resolve.advertised import still_accepted, untaken
 from netwright.resolve.antispoof import antispoof_table
 from netwright.resolve.chosen_subnets import choose_subnets
 from netwright.resolve.docker_network import needs_forwarding
@@ -221,7 +221,10 @@ def _namespaces(
             addresses=frozenset(addresses.get(ref, ())),
             routes=frozenset(routes.get(ref, set()) | published.routes.get(ref, set())),
             rules=frozenset(published.rules.get(ref, ())),
-            sysctls=_sysctls(holder, families, gateways, published, interfaces.get(ref, [])) if holder is not None else {},
+            sysctls={
+                **(untaken(links.get(HOST, {}).values()) if ref == HOST else {}),
+                **(_sysctls(holder, families, gateways, published, interfaces.get(ref, [])) if holder is not None else {}),
+            },
             table=_table(document, holder, intents[ref], problems) if holder is not None else None,
         )
     return result

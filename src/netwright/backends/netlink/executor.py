@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import groupby
 from typing import cast
 
@@ -43,7 +43,7 @@ class Executor:
     def run(self) -> None:
         """Raises OperationFailed."""
         position = 0
-        for (sort, netns), group in groupby(self._operations, key=_lane):
+        for (sort, netns, _), group in groupby(self._operations, key=_lane):
             run = list(group)
             try:
                 self._do(sort, netns, run, position)
@@ -71,6 +71,9 @@ class Executor:
         elif sort is DeleteLink:
             self._indexes.forget()
             delete_links(channel, cast("list[DeleteLink]", run), self._done)
+        elif isinstance(run[0], CreateLink) and run[0].sysctls:
+            Batch(netns, channel, self._indexes, _untold).run(cast("list[Local]", run))
+            self._settle(cast("list[CreateLink]", run))
         else:
             Batch(netns, channel, self._indexes, self._done).run(cast("list[Local]", run))
 
@@ -141,6 +144,26 @@ class Executor:
                 self._done(len(finished))
             if failure is not None:
                 raise _failed(run[len(finished)], failure) from failure
+
+    def _settle(self, made: Sequence[CreateLink]) -> None:
+        for operation in made:
+            self._write(operation, operation.netns, operation.sysctls)
+            self._done(1)
+
+    def _write(self, operation: AnyOperation, netns: NetnsRef, values: Mapping[str, str]) -> None:
+        def write() -> None:
+            if netns != HOST:
+                enter(netns)
+            for key, value in values.items():
+                sysctls.write(key, value)
+
+        try:
+            if netns == HOST:
+                write()
+            else:
+                in_thread(write)
+        except KernelError as error:
+            raise _failed(operation, error) from error
 
     def _move(self, operation: MoveLink) -> None:
         self._indexes.forget()
@@ -216,12 +239,16 @@ def _failed(operation: AnyOperation, error: KernelError) -> OperationFailed:
     return OperationFailed(operation, told)
 
 
-def _lane(operation: AnyOperation) -> tuple[type[AnyOperation] | None, NetnsRef | None]:
-    """What may go out together: of one sort, and in one namespace where a socket is needed."""
+def _lane(operation: AnyOperation) -> tuple[type[AnyOperation] | None, NetnsRef | None, bool]:
+    """What may go out together: of one sort, in one namespace where a socket is needed, and nothing with what must be settled before it."""
     if isinstance(operation, CreateNetns | DeleteNetns | SetSysctl | MoveLink):
-        return type(operation), None
+        return type(operation), None, False
     if isinstance(operation, CreateLink) and operation.link.beneath() is not None:
-        return CreateLink, None
+        return CreateLink, None, False
     if isinstance(operation, DeleteLink):
-        return DeleteLink, operation.netns
-    return None, cast("Local", operation).netns
+        return DeleteLink, operation.netns, False
+    return None, cast("Local", operation).netns, isinstance(operation, CreateLink) and bool(operation.sysctls)
+
+
+def _untold(_: int) -> None:
+    """What is made is done when its sysctls are set."""
