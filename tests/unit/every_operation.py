@@ -8,7 +8,7 @@ from netwright.kinds.bridge import Bridge
 from netwright.kinds.macvlan import Macvlan
 from netwright.kinds.veth import Veth
 from netwright.model.docker import Attachment, DockerNetwork, DockerSubnet
-from netwright.model.firewall import ForeignChain, Published, Table
+from netwright.model.firewall import Admission, ForeignChain, Published, Table
 from netwright.model.link import LinkKey
 from netwright.model.names import SHARED_FILE
 from netwright.model.netns import HOST, container, named
@@ -285,6 +285,24 @@ CASES: list[tuple[AnyOperation, str, list[str]]] = [
         [
             "conntrack -D -f ipv4 -p tcp --orig-port-dst 80 --reply-src 10.5.0.3 --reply-port-src 8080 || true",
             "conntrack -D -f ipv6 -p tcp --orig-port-dst 80 --reply-src fd00:5::3 --reply-port-src 8080 || true",
+        ],
+    ),
+    (
+        FlushConntrack(
+            netns=HOST,
+            published=frozenset({Published("tcp", 80, "10.5.0.3", 8080)}),
+            admitted=frozenset(
+                {
+                    Admission(published=Published("udp", 53, "10.5.0.3", 53), sources=("10.0.0.0/16",)),
+                    Admission(published=Published("udp", 53, "10.5.0.3", 53), address="192.0.2.1"),
+                }
+            ),
+            why=WHY,
+        ),
+        "forget connections to 80/tcp, and to 53/udp of clients who are let in no more on the host",
+        [
+            "conntrack -D -f ipv4 -p tcp --orig-port-dst 80 --reply-src 10.5.0.3 --reply-port-src 8080 || true",
+            "conntrack -D -f ipv4 -p udp --orig-port-dst 53 --reply-src 10.5.0.3 --reply-port-src 53 || true",
         ],
     ),
     (

@@ -11,7 +11,7 @@ from netwright.backends.netns import run_in
 from netwright.backends.nfnetlink import NetfilterSocket
 from netwright.errors import KernelError, NetwrightError
 from netwright.model.address import family
-from netwright.model.firewall import Published
+from netwright.model.firewall import Admission, Published
 from netwright.model.operation import AnyOperation, FlushConntrack
 from netwright.ports import OperationFailed
 from netwright.rtnl import conntrack
@@ -29,7 +29,7 @@ class Conntrack:
             try:
                 if not isinstance(operation, FlushConntrack):
                     raise TypeError(f"a {type(operation).__name__} is nothing that is done to tracked connections")
-                run_in(operation.netns, partial(_flush, operation.published))
+                run_in(operation.netns, partial(_flush, operation))
             except KernelError as error:
                 if error.errno != errno.ENOENT:
                     raise OperationFailed(operation, error) from error
@@ -38,9 +38,19 @@ class Conntrack:
             done(1)
 
 
-def _flush(published: frozenset[Published]) -> None:
+def _flush(operation: FlushConntrack) -> None:
+    admitted: dict[Published, list[Admission]] = {}
+    for admission in operation.admitted:
+        admitted.setdefault(admission.published, []).append(admission)
+    concerned = operation.published | admitted.keys()
     with NetfilterSocket() as netfilter:
-        for version in sorted({family(entry.target) for entry in published}):
+        for version in sorted({family(entry.target) for entry in concerned}):
             entries = [conntrack.decode(*body) for body in netfilter.dump(conntrack.dump(version))]
-            requests = [conntrack.forget(entry) for entry in entries if entry is not None and entry.published in published]
+            requests = [
+                conntrack.forget(entry)
+                for entry in entries
+                if entry is not None
+                and entry.published in concerned
+                and not any(one.lets_in(entry.source, entry.destination) for one in admitted.get(entry.published, ()))
+            ]
             netfilter.send(requests, passing=frozenset({errno.ENOENT}))

@@ -15,7 +15,7 @@ from netwright.model.nft_text import Elements, split
 
 _COMMENT = re.compile(rf"{OWNER_PREFIX}(?P<owner>[a-z0-9][a-z0-9-]*) (?P<digest>[0-9a-f]+)")
 _ELEMENT = re.compile(r"(?P<protocol>\w+) \. (?P<port>\d+) \. (?P<target>[0-9a-f.:]+) \. (?P<target_port>\d+) : (?:goto|accept)")
-_NUMBERS = {"6": "tcp", "17": "udp", "132": "sctp"}
+PROTOCOLS_BY_NUMBER = {"6": "tcp", "17": "udp", "132": "sctp"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,9 @@ def observed(name: str, mark: Mark, listing: str) -> Table:
 def published_in(elements: Elements) -> frozenset[Published]:
     """The ports that a table of these elements translates."""
     return frozenset(
-        Published(_NUMBERS.get(found["protocol"], found["protocol"]), int(found["port"]), found["target"], int(found["target_port"]))
+        Published(
+            PROTOCOLS_BY_NUMBER.get(found["protocol"], found["protocol"]), int(found["port"]), found["target"], int(found["target_port"])
+        )
         for there in elements.values()
         for element in there
         if (found := _ELEMENT.match(element)) is not None

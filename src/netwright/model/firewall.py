@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -20,6 +21,24 @@ class Published:
     target: str
     """An address."""
     target_port: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Admission:
+    """Who may come in through a published port."""
+
+    published: Published
+    sources: tuple[str, ...] | None = None
+    """Prefixes and addresses; None: everybody."""
+    address: str | None = None
+    """By this address of the namespace; None: by any."""
+
+    def lets_in(self, source: str, destination: str) -> bool:
+        """A client who has asked for the port at `destination`."""
+        client = ipaddress.ip_address(source)
+        return self.address in (None, destination) and (
+            self.sources is None or any(client in ipaddress.ip_network(prefix) for prefix in self.sources)
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from netwright.model.docker import Attachment, DockerNetwork
-from netwright.model.firewall import ForeignChain, Published, Table
+from netwright.model.firewall import Admission, ForeignChain, Published, Table
 from netwright.model.link import Link
 from netwright.model.loan import Loan
 from netwright.model.netns import NetnsRef
@@ -186,10 +186,14 @@ class SetForeignRules(Operation):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FlushConntrack(Operation):
-    """Forget the connections that came in through ports which are published no more, or elsewhere."""
+    """Forget the connections that came in through ports which are published no more, or elsewhere; or are, to fewer.
+
+    Of a port of `admitted` those that none of its admissions lets in.
+    """
 
     netns: NetnsRef
-    published: frozenset[Published]
+    published: frozenset[Published] = frozenset()
+    admitted: frozenset[Admission] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

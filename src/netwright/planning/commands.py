@@ -120,8 +120,9 @@ def commands_of(operation: AnyOperation, stack: str) -> list[str]:
                 *(_iptables(netns, chain, "-D", (), text) for text in old),
                 *(_iptables(netns, chain, "-I", (str(place),), text) for place, text in enumerate(new, 1)),
             ]
-        case FlushConntrack(netns=netns, published=published):
-            return [_conntrack(netns, entry) for entry in sorted(published)]
+        case FlushConntrack(netns=netns, published=published, admitted=admitted):
+            # conntrack(8) cannot say "but of these clients": theirs begin anew.
+            return [_conntrack(netns, entry) for entry in sorted(published | {admission.published for admission in admitted})]
         case WriteFile(netns=netns, name=name, content=content):
             return _write(_folder(netns, stack), name, content, stack)
         case RemoveFile(netns=netns, name=name):

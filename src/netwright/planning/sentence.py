@@ -81,8 +81,8 @@ def sentence(operation: AnyOperation) -> str:
             return f"delete nft table {name} {_in(netns)}"
         case SetForeignRules(netns=netns, chain=chain, old=old, new=new):
             return f"{_foreign(chain, len(old), len(new))} {_in(netns)}"
-        case FlushConntrack(netns=netns, published=published):
-            return f"forget connections to {_ports(published)} {_in(netns)}"
+        case FlushConntrack():
+            return _forget(operation)
         case WriteFile(netns=netns, name=name, content=content):
             verb = "link" if content == SHARED_FILE else "write"
             return f"{verb} {_file(netns, name)}" + (" to the stack's" if content == SHARED_FILE else "")
@@ -215,6 +215,13 @@ def _foreign(chain: ForeignChain, old: int, new: int) -> str:
 
 def _rules(count: int) -> str:
     return "1 rule" if count == 1 else f"{count} rules"
+
+
+def _forget(operation: FlushConntrack) -> str:
+    admitted = _ports({admission.published for admission in operation.admitted})
+    parts = [_ports(operation.published)] if operation.published else []
+    parts += [f"{admitted} of clients who are let in no more"] if admitted else []
+    return f"forget connections to {', and to '.join(parts)} {_in(operation.netns)}"
 
 
 def _ports(published: Iterable[Published]) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from netwright.firewall.admission import narrowed
+from netwright.model.address import ip_of
 from netwright.model.firewall import ForeignRules, Table
 from netwright.model.link import LinkKey
 from netwright.model.loan import FOLLOWS, SysctlLoan
@@ -65,6 +67,8 @@ def plan_sysctls(
         interface = interface_of(key)
         turned_on = Step.FORWARD_FIRST if draft.forward_first and ref == HOST and interface is None else Step.FORWARD
         new_link = interface is not None and LinkKey(ref, interface) in links.fresh
+        if key in links.born_with.get(ref, ()):
+            continue
         if new_link and key.endswith(".disable_ipv6") and value == _born_without_ipv6(wanted, there):
             continue
         if key in links.born_with.get(ref, ()):
@@ -138,11 +142,22 @@ def plan_table(desired: Desired, wanted: Namespace, there: Namespace | None, dra
         draft.add(Step.OPEN, ReplaceTable(netns=wanted.ref, table=want, owner=desired.stack, why=why))
     elif have is not None and have.elements != want.elements:
         draft.add(Step.OPEN, _change_elements(wanted.ref, want, have, "addresses or ports have changed"))
-    if gone:
-        draft.add(
-            Step.FORGET,
-            FlushConntrack(netns=wanted.ref, published=gone, why="published no more, or to another target: no connection lives on"),
-        )
+    fewer = (
+        narrowed(have.elements, want.elements, _addresses(wanted, there))
+        if want and have and have.elements != want.elements
+        else frozenset()
+    )
+    if gone or fewer:
+        why = "published no more, or to another target: no connection lives on" if gone else "published to fewer"
+        draft.add(Step.FORGET, FlushConntrack(netns=wanted.ref, published=gone, admitted=fewer, why=why))
+
+
+def _addresses(wanted: Namespace, there: Namespace | None) -> dict[str, list[str]]:
+    """Of each interface, those that it has and those that it shall have."""
+    found: dict[str, list[str]] = {}
+    for address in sorted(wanted.addresses | (there.addresses if there else frozenset()), key=lambda one: one.cidr):
+        found.setdefault(address.dev, []).append(ip_of(address.cidr))
+    return found
 
 
 def plan_policies(desired: Desired, wanted: Namespace, there: Namespace | None, draft: Draft) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from netwright.model.firewall import Published
@@ -20,7 +21,9 @@ CTA_ZONE = 18
 CTA_TUPLE_IP = 1
 CTA_TUPLE_PROTO = 2
 CTA_IP_V4_SRC = 1
+CTA_IP_V4_DST = 2
 CTA_IP_V6_SRC = 3
+CTA_IP_V6_DST = 4
 CTA_PROTO_NUM = 1
 CTA_PROTO_SRC_PORT = 2
 CTA_PROTO_DST_PORT = 3
@@ -35,6 +38,9 @@ class Connection(NamedTuple):
     family: int
     """AF_INET or AF_INET6."""
     published: Published
+    source: str
+    destination: str
+    """Of the first packet, before any translation."""
     key: bytes
     """The attributes that name it to the kernel: the original tuple, the zone, and the id, so that no later one is hit."""
 
@@ -61,11 +67,19 @@ def decode(data: bytes, start: int, end: int) -> Connection | None:
         return None
     reply = attribute.decode(entry.get(CTA_TUPLE_REPLY, b""))
     back = attribute.decode(reply.get(CTA_TUPLE_PROTO, b""))
-    source = attribute.decode(reply.get(CTA_TUPLE_IP, b"")).get(CTA_IP_V4_SRC if family == AF_INET else CTA_IP_V6_SRC, b"")
-    published = Published(protocol, _port(forth.get(CTA_PROTO_DST_PORT, b"")), ip.unpack(source), _port(back.get(CTA_PROTO_SRC_PORT, b"")))
+    client, asked = _addresses(original, family)
+    target, _ = _addresses(reply, family)
+    published = Published(protocol, _port(forth.get(CTA_PROTO_DST_PORT, b"")), target, _port(back.get(CTA_PROTO_SRC_PORT, b"")))
     key = nested(CTA_TUPLE_ORIG, entry[CTA_TUPLE_ORIG])
     key += b"".join(attribute.raw(kind, entry[kind]) for kind in (CTA_ZONE, CTA_ID) if kind in entry)
-    return Connection(family, published, key)
+    return Connection(family, published, client, asked, key)
+
+
+def _addresses(direction: Mapping[int, bytes], family: int) -> tuple[str, str]:
+    """Source and destination of a tuple."""
+    found = attribute.decode(direction.get(CTA_TUPLE_IP, b""))
+    source, destination = (CTA_IP_V4_SRC, CTA_IP_V4_DST) if family == AF_INET else (CTA_IP_V6_SRC, CTA_IP_V6_DST)
+    return ip.unpack(found.get(source, b"")), ip.unpack(found.get(destination, b""))
 
 
 def _port(value: bytes) -> int:
