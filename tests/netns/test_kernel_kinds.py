@@ -52,6 +52,7 @@ def test_a_bridge_is_made_complete_and_changed(host, kernel):
         forward_delay_seconds=4,
         ageing_seconds=77,
         multicast_snooping=False,
+        learns_from_own_groups=False,
     )
     do(kernel, CreateLink(netns=HOST, link=wanted, why="test"))
     shown = host.link("br-t")
@@ -59,6 +60,7 @@ def test_a_bridge_is_made_complete_and_changed(host, kernel):
     assert (shown["ifalias"], shown["mtu"], shown["address"]) == (MARK, 1400, "02:00:00:00:00:42")
     assert "UP" in shown["flags"]
     assert (data["stp_state"], data["forward_delay"], data["ageing_time"], data["mcast_snooping"]) == (1, 400, 7700, 0)
+    assert data["no_linklocal_learn"] == 1
     assert kernel.observe([HOST])[HOST].links["br-t"] == wanted
 
     other = Bridge(
@@ -72,11 +74,13 @@ def test_a_bridge_is_made_complete_and_changed(host, kernel):
         forward_delay_seconds=9,
         ageing_seconds=0,
         multicast_snooping=True,
+        learns_from_own_groups=True,
     )
     do(kernel, change(HOST, other, *other.differences(wanted)))
     assert kernel.observe([HOST])[HOST].links["br-t"] == other
     data = host.link("br-t")["linkinfo"]["info_data"]
     assert (data["stp_state"], data["forward_delay"], data["ageing_time"], data["mcast_snooping"]) == (0, 900, 0, 1)
+    assert data["no_linklocal_learn"] == 0
 
     do(kernel, DeleteLink(netns=HOST, name="br-t", why="test"))
     assert host.links() == ["lo"]

@@ -21,6 +21,13 @@ def test_switches_have_the_kernels_widths():
     assert BRIDGE.info_data(frozenset({"multicast_snooping"})) == b"\x05\x00\x17\x00\x00\x00\x00\x00"
 
 
+def test_an_option_is_said_by_its_bit_and_leaves_the_others():
+    said = [Bridge(name="br0", learns_from_own_groups=value).info_data(frozenset({"learns_from_own_groups"})) for value in (False, True)]
+    assert said == [b"\x0c\x00\x2e\x00\x01\x00\x00\x00\x01\x00\x00\x00", b"\x0c\x00\x2e\x00\x00\x00\x00\x00\x01\x00\x00\x00"]
+    # A bridge has other options, too: here the second and the third.
+    assert Bridge.read_info_data(b"\x0c\x00\x2e\x00\x06\x00\x00\x00\x07\x00\x00\x00", None) == {"learns_from_own_groups": True}
+
+
 def test_only_the_fields_asked_for_are_said():
     assert BRIDGE.info_data(frozenset()) == b""
     assert BRIDGE.info_data(frozenset({"mtu", "up"})) == b""

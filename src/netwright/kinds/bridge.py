@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from netwright.model.link import Link, LinkKey
 from netwright.rtnl import attribute
-from netwright.rtnl.attribute import as_u8, as_u32, u8, u32
+from netwright.rtnl.attribute import as_u8, as_u32, raw, u8, u32
 from netwright.rtnl.constants import (
     IFLA_BR_AGEING_TIME,
     IFLA_BR_FORWARD_DELAY,
     IFLA_BR_MCAST_SNOOPING,
+    IFLA_BR_MULTI_BOOLOPT,
     IFLA_BR_STP_STATE,
     USER_HZ,
 )
+
+_OPTIONS = struct.Struct("=II")
+"""struct br_boolopt_multi: values, and which of them are meant."""
+_NO_LL_LEARN = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +37,7 @@ class Bridge(Link):
         "forward_delay_seconds": 15,
         "ageing_seconds": 300,
         "multicast_snooping": True,
+        "learns_from_own_groups": True,
     }
     """net/bridge/br_device.c: br_dev_setup."""
 
@@ -38,6 +45,8 @@ class Bridge(Link):
     forward_delay_seconds: int | None = None
     ageing_seconds: int | None = None
     multicast_snooping: bool | None = None
+    learns_from_own_groups: bool | None = None
+    """Whether it learns where a sender is from frames to 01:80:c2:00:00:0X, which it keeps to itself (linux/if_bridge.h: BR_BOOLOPT_NO_LL_LEARN)."""
 
     def ip_words(self, fields: frozenset[str]) -> tuple[str, ...]:
         """ip-link(8) takes a bridge's times in hundredths of a second."""
@@ -50,6 +59,8 @@ class Bridge(Link):
             words += ("ageing_time", str(self.ageing_seconds * USER_HZ))
         if "multicast_snooping" in fields and self.multicast_snooping is not None:
             words += ("mcast_snooping", str(int(self.multicast_snooping)))
+        if "learns_from_own_groups" in fields and self.learns_from_own_groups is not None:
+            words += ("no_linklocal_learn", str(int(not self.learns_from_own_groups)))
         return tuple(words)
 
     def info_data(self, fields: frozenset[str]) -> bytes:
@@ -62,6 +73,8 @@ class Bridge(Link):
             data += u32(IFLA_BR_STP_STATE, self.stp)
         if "multicast_snooping" in fields and self.multicast_snooping is not None:
             data += u8(IFLA_BR_MCAST_SNOOPING, self.multicast_snooping)
+        if "learns_from_own_groups" in fields and self.learns_from_own_groups is not None:
+            data += raw(IFLA_BR_MULTI_BOOLOPT, _OPTIONS.pack(0 if self.learns_from_own_groups else _NO_LL_LEARN, _NO_LL_LEARN))
         return data
 
     @classmethod
@@ -77,6 +90,10 @@ class Bridge(Link):
             own["stp"] = as_u32(stp) != 0
         if (snooping := found.get(IFLA_BR_MCAST_SNOOPING)) is not None:
             own["multicast_snooping"] = as_u8(snooping) != 0
+        if (options := found.get(IFLA_BR_MULTI_BOOLOPT)) is not None:
+            if len(options) != _OPTIONS.size:
+                raise ValueError(f"a bridge's options are {len(options)} bytes")
+            own["learns_from_own_groups"] = not _OPTIONS.unpack(options)[0] & _NO_LL_LEARN
         return own
 
     @classmethod
@@ -85,4 +102,5 @@ class Bridge(Link):
             cls(name="br0"),
             cls(name="br1", mtu=1400, up=True, stp=True, forward_delay_seconds=4, ageing_seconds=77, multicast_snooping=False),
             cls(name="br2", mac="02:00:00:00:00:42", stp=False, forward_delay_seconds=9, ageing_seconds=0, multicast_snooping=True),
+            cls(name="br3", learns_from_own_groups=False),
         )

@@ -77,6 +77,7 @@ def _bridge(network: Network, mark: str, mtu: int | None) -> Bridge:
         forward_delay_seconds=spec.forward_delay_seconds,
         ageing_seconds=spec.ageing_seconds,
         multicast_snooping=spec.multicast_snooping,
+        learns_from_own_groups=False if spec.antispoof else None,
     )
 
 
