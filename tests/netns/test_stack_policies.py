@@ -323,10 +323,12 @@ def test_br_netfilters_switch_is_lent_and_given_back(stacks: Stacks) -> None:
     assert switches() == ["0", "0"], "nothing is said of what is within a bridge"
     done = said(stacks.apply(policies("name: web, from: mate, to: web")))
     assert switches() == ["1", "1"]
-    assert done == ["load nft table nwp_shop on the host", *(f"set {key} to 1 on the host" for key in keys)]
+    loaded = [f"load nft table {table}_shop on the host" for table in ("nwp", "nwa")]
+    assert done == [*loaded, *(f"set {key} to 1 on the host" for key in keys)]
     done = said(stacks.apply(TWO_NETWORKS))
     assert switches() == ["0", "0"]
-    assert done == ["delete nft table nwp_shop on the host", *(f"set {key} to 0 on the host" for key in keys)]
+    deleted = [f"delete nft table {table}_shop on the host" for table in ("nwp", "nwa")]
+    assert done == [*deleted, *(f"set {key} to 0 on the host" for key in keys)]
     run("sysctl", "-qw", f"{keys[0]}=1", f"{keys[1]}=1")
 
 
@@ -335,5 +337,6 @@ def test_policies_stand_before_what_they_are_about_and_go_after_it(stacks: Stack
     first = done.index("load nft table nwp_shop on the host")
     assert [one for one in done[:first] if not one.startswith("create namespace")] == []
     done = said(stacks.destroy("shop"))
-    last = done.index("delete nft table nwp_shop on the host")
+    last = done.index("delete nft table nwa_shop on the host")
+    assert done[last - 1] == "delete nft table nwp_shop on the host"
     assert [one for one in done[last + 1 :] if "net.bridge." not in one] == []

@@ -324,6 +324,7 @@ def test_an_isolated_network_is_entered_by_replies_and_through_published_ports_o
 		oifname @internal drop
 		iifname . oifname @isolated_within accept
 		oifname @isolated ct direction original ct status & dnat == 0 drop
+		oifname @isolated ct state invalid,untracked drop
 	}
 """
     )

@@ -43,6 +43,27 @@ WHOLE = """\
 			"br-shop" . "br-shop"
 		}
 	}
+	set groups4 {
+		type ipv4_addr
+		flags interval
+		elements = {
+			224.0.0.0/4,
+			255.255.255.255/32
+		}
+	}
+	set groups6 {
+		type ipv6_addr
+		flags interval
+		elements = {
+			ff00::/8
+		}
+	}
+	set policed {
+		type ifname
+		elements = {
+			"br-shop"
+		}
+	}
 	set p_office_ports {
 		type inet_proto . inet_service
 		flags interval
@@ -118,6 +139,12 @@ WHOLE = """\
 		counter name "confined"
 		goto refuse
 	}
+	chain unfollowed {
+		ip daddr @closed_to4 drop
+		ip6 daddr @closed_to6 drop
+		ip saddr @closed_to4 drop
+		ip6 saddr @closed_to6 drop
+	}
 	chain belated {
 		ct original ip saddr @closed_to4 goto closed_off
 		ct original ip6 saddr @closed_to6 goto closed_off
@@ -127,8 +154,12 @@ WHOLE = """\
 		ct status expected accept
 		ct original ip saddr @judged4 accept
 		ct original ip6 saddr @judged6 accept
+		ct state invalid jump unfollowed
+		ct state untracked meta l4proto != ipv6-icmp jump unfollowed
 		ct state new tcp flags & (fin | syn | rst | ack) != syn jump belated
 		iifname . oifname @within ip6 daddr fe80::/10 ct state != untracked goto refuse
+		oifname @policed ip daddr @groups4 ct state != untracked goto closed_off
+		oifname @policed ip6 daddr @groups6 ct state != untracked goto closed_off
 		ct original ip saddr @p_office_from4 ct reply ip saddr @p_office_to4 meta l4proto tcp meta l4proto . ct original proto-dst @p_office_ports goto p_office
 		ct original ip6 saddr @p_office_from6 ct reply ip6 saddr @p_office_to6 meta l4proto tcp meta l4proto . ct original proto-dst @p_office_ports goto p_office
 		ct reply ip saddr @closed_to4 goto closed_off
@@ -141,6 +172,7 @@ WHOLE = """\
 	chain outbound {
 		ct state related accept
 		ct status expected accept
+		oifname @policed ip6 daddr fe80::/10 ct state != untracked goto refuse
 		ct original ip saddr @p_office_from_here4 ct reply ip saddr @p_office_to4 meta l4proto tcp meta l4proto . ct original proto-dst @p_office_ports goto p_office
 		ct original ip6 saddr @p_office_from_here6 ct reply ip6 saddr @p_office_to6 meta l4proto tcp meta l4proto . ct original proto-dst @p_office_ports goto p_office
 		ct reply ip saddr @closed_to4 goto closed_off
@@ -195,6 +227,7 @@ def test_who_comes_and_who_goes_are_elements_under_the_same_rules() -> None:
         "closed_to4",
         "closed_to6",
         "within",
+        "policed",
     }
 
 
@@ -259,7 +292,7 @@ def test_a_denied_packet_is_logged_whatever_its_connection_was_before() -> None:
 def test_services_are_a_rule_for_each_protocol_and_not_for_each_port() -> None:
     ports = (Service(protocol="udp", ports=(53, 53)), Service(protocol="tcp", ports=(8000, 8010)), Service(protocol="icmp"))
     table = compiled(Policing(policies=(Policy(name="all", sources=ANYONE, targets=ANYONE, services=ports),)))
-    assert chain(table, "through")[5:] == [
+    assert chain(table, "through")[7:] == [
         "meta l4proto tcp meta l4proto . ct original proto-dst @p_all_ports goto p_all",
         "meta l4proto udp meta l4proto . ct original proto-dst @p_all_ports goto p_all",
         "meta l4proto { icmp, ipv6-icmp } goto p_all",

@@ -50,8 +50,12 @@ class Leaving:
         if self._internal():
             rules += ["iifname . oifname @internal_within accept", "iifname @internal drop", "oifname @internal drop"]
         if self._isolated():
-            # Replies pass, and so does what was sent to a published port, whoever translated it.
-            rules += ["iifname . oifname @isolated_within accept", "oifname @isolated ct direction original ct status & dnat == 0 drop"]
+            # Replies pass, and so does what was sent to a published port, whoever translated it. What belongs to no connection has no direction.
+            rules += [
+                "iifname . oifname @isolated_within accept",
+                "oifname @isolated ct direction original ct status & dnat == 0 drop",
+                "oifname @isolated ct state invalid,untracked drop",
+            ]
         return rules
 
     def _internal(self) -> list[str]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+
+CLOSED, CONFINED = "closed", "confined"
+"""The counters of what is refused since no policy allows it: to closed targets, and from those who are confined."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,4 +110,10 @@ class Policing:
     """Addresses behind which another namespace hides those whose connections it has judged."""
     on_host: bool = False
     bridges: tuple[str, ...] = ()
-    """Of the host. Within these nobody uses link-local addresses: such an address does not tell whose it is."""
+    """Of the host. On these nobody uses link-local addresses: such an address does not tell whose it is."""
+    broadcasts: tuple[str, ...] = ()
+    """Addresses by which everybody on one of these bridges is reached."""
+
+    def chosen(self, *, deny: bool) -> Iterator[Policy]:
+        """The denies, or the allows."""
+        return (policy for policy in self.policies if policy.deny is deny)

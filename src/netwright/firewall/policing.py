@@ -19,11 +19,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from netwright.firewall.policies import Passage, Policing, Policy, Side, union
+from netwright.firewall.named_sets import EVERYBODY, NamedSets
+from netwright.firewall.policies import CLOSED, CONFINED, Passage, Policing, Policy, Side, union
 from netwright.firewall.protection import MARK_OPENED
 from netwright.firewall.sources import prefixes_of
-from netwright.firewall.text import ADDR, IP, chain_text, set_text
-from netwright.model.address import DEFAULT4, DEFAULT6, family, parse_ip, parse_prefix
+from netwright.firewall.text import ADDR, IP, chain_text
+from netwright.firewall.unjudged import JUDGED_OTHERWISE, Unjudged, names_groups
+from netwright.model.address import family, parse_ip, parse_prefix
 from netwright.model.firewall import Table
 from netwright.model.names import parse_ifname, policy_table_name
 
@@ -32,14 +34,10 @@ PRIORITY = -10
 BLOCK = 8
 """So many policies are asked one by one; more are asked in blocks of this size."""
 
-CLOSED, CONFINED = "closed", "confined"
-"""The counters of what is refused since no policy allows it: to closed targets, and from those who are confined."""
-
 _LOG_LIMIT = "limit rate 10/second burst 20 packets"
 _FLOW_TYPE = "{addr} . {addr} . inet_proto . inet_service"
 _FLOW = "ct original {ip} saddr . ct reply {ip} saddr . meta l4proto . ct original proto-dst"
 _PROXIED = ("tcp", "udp")
-_EVERYBODY = {4: (DEFAULT4,), 6: (DEFAULT6,)}
 _THROUGH, _INBOUND, _OUTBOUND = "through", "inbound", "outbound"
 
 
@@ -59,15 +57,15 @@ def compile_policies(stack: str, policing: Policing) -> Table | None:
 class _Compiler:
     stack: str
     policing: Policing
-    _sets: dict[str, str] = field(default_factory=dict)
-    """Name → text, as they are first asked for."""
+    _named: NamedSets = field(default_factory=NamedSets)
     _chains: list[str] = field(default_factory=list)
 
     def table(self) -> Table:
         chains = [chain_text(name, self._rules(name)) for name in (_THROUGH, _INBOUND, _OUTBOUND)]
         verdicts = [chain_text("refuse", ["meta l4proto tcp reject with tcp reset", "reject"])]
         verdicts += [chain_text(f"p_{policy.name}", self._verdict(policy)) for policy in self.policing.policies]
-        chains.insert(0, chain_text("belated", list(self._belated())))
+        unjudged = Unjudged(self.policing, self._named)
+        chains[:0] = [chain_text("unfollowed", list(unjudged.unfollowed())), chain_text("belated", list(unjudged.belated()))]
         verdicts += [chain_text(f"{name}_off", [f'counter name "{name}"', "goto refuse"]) for name in (CLOSED, CONFINED)]
         hooks = {
             "forward": [f"goto {_THROUGH}"],
@@ -78,7 +76,7 @@ class _Compiler:
         bases = [chain_text(name, rules, hook=f"filter hook {name} priority {PRIORITY}") for name, rules in hooks.items()]
         names = [*(counter_name(policy.name) for policy in self.policing.policies), CLOSED, CONFINED]
         counters = [f"\tcounter {name} {{\n\t}}\n" for name in names]
-        body = "".join([*counters, *self._sets.values(), *verdicts, *self._chains, *chains, *bases])
+        body = "".join([*counters, *self._named.texts.values(), *verdicts, *self._chains, *chains, *bases])
         return Table.of(policy_table_name(self.stack), body, frozenset())
 
     def _verdict(self, policy: Policy) -> list[str]:
@@ -99,10 +97,15 @@ class _Compiler:
         if not self.policing.on_host:
             rules += self._passages("preserved", self.policing.preserved, self.policing.preserving)
         if where == _THROUGH:
-            rules += [*self._judged(), "ct state new tcp flags & (fin | syn | rst | ack) != syn jump belated"]
+            rules += [*self._judged(), *JUDGED_OTHERWISE]
         if where == _THROUGH and self.policing.on_host:
             rules += self._within_bridges()
+        unjudged = Unjudged(self.policing, self._named)
+        rules += unjudged.from_nobody() if where == _INBOUND else unjudged.to_nobody() if where == _OUTBOUND else ()
         rules += self._blocks(list(self._chosen(deny=True)), where, "denies")
+        if where == _THROUGH and unjudged.is_there_anybody():
+            rules += [rule for policy in self._chosen(deny=False) if names_groups(policy) for rule in self._matches(policy, where)]
+            rules += unjudged.to_groups()
         rules += self._blocks(list(self._chosen(deny=False)), where, "allows")
         return [*rules, *self._closings(where)]
 
@@ -124,25 +127,25 @@ class _Compiler:
                 yield from (f"{gate} jump {name}_{where}" for gate in gates)
 
     def _chosen(self, *, deny: bool) -> Iterator[Policy]:
-        return (policy for policy in self.policing.policies if policy.deny is deny)
+        return self.policing.chosen(deny=deny)
 
     def _passages(self, name: str, passages: Iterable[Passage], protocols: frozenset[str], guard: str = "") -> Iterator[str]:
         """A rule for each protocol: nft takes `ct original proto-dst` into a key only where it knows the protocol."""
         passages = list(passages)
         for of_family in (4, 6) if protocols else ():
             elements = _flows([passage for passage in passages if family(passage.target) == of_family], of_family)
-            self._set(f"{name}{of_family}", _FLOW_TYPE.format(addr=ADDR[of_family]), elements)
+            self._named.put(f"{name}{of_family}", _FLOW_TYPE.format(addr=ADDR[of_family]), elements)
             for protocol in sorted(protocols):
                 yield f"{guard}meta l4proto {protocol} {_FLOW.format(ip=IP[of_family])} @{name}{of_family} accept"
 
     def _judged(self) -> Iterator[str]:
         for of_family in (4, 6):
-            self._addresses(f"judged{of_family}", self.policing.judged, of_family)
+            self._named.addresses(f"judged{of_family}", self.policing.judged, of_family)
             yield f"ct original {IP[of_family]} saddr @judged{of_family} accept"
 
     def _within_bridges(self) -> Iterator[str]:
         within = [f'"{name}" . "{name}"' for name in map(parse_ifname, self.policing.bridges)]
-        self._set("within", "ifname . ifname", within, interval=False)
+        self._named.put("within", "ifname . ifname", within, interval=False)
         # Neighbour discovery is not tracked.
         yield "iifname . oifname @within ip6 daddr fe80::/10 ct state != untracked goto refuse"
         guard = "iifname . oifname @within "
@@ -169,23 +172,10 @@ class _Compiler:
             yield " ".join(part.format(ip=IP[of_family], family=of_family) for part in (source, target) if part)
 
     def _source(self, side: Side, where: str, prefix: str) -> str | None:
-        return self._side(side, here=where == _OUTBOUND, match="ct original {ip} saddr", name=f"{prefix}from")
+        return self._named.side(side, here=where == _OUTBOUND, match="ct original {ip} saddr", name=f"{prefix}from")
 
     def _target(self, side: Side, where: str, prefix: str) -> str | None:
-        return self._side(side, here=where == _INBOUND, match="ct reply {ip} saddr", name=f"{prefix}to")
-
-    def _side(self, side: Side, *, here: bool, match: str, name: str) -> str | None:
-        """What a rule says of one side; "": nothing; None: nobody is meant. `here`: this namespace is on that side."""
-        if side.anyone or (here and side.itself):
-            return ""
-        if not (side.addressed_here if here else side.addressed):
-            return None
-        prefixes = side.prefixes
-        if here and side.here is not None:
-            prefixes, name = side.here, f"{name}_here"
-        for of_family in (4, 6):
-            self._addresses(f"{name}{of_family}", prefixes, of_family)
-        return f"{match} @{name}{{family}}"
+        return self._named.side(side, here=where == _INBOUND, match="ct reply {ip} saddr", name=f"{prefix}to")
 
     def _proxied(self, policy: Policy) -> Iterator[str]:
         source = self._source(policy.sources, _INBOUND, f"p_{policy.name}_")
@@ -200,31 +190,9 @@ class _Compiler:
         for of_family in (4, 6):
             name = f"{prefix}proxied{of_family}"
             elements = [f"{one.address} . {one.protocol} . {one.port}" for one in side.proxied if family(one.address) == of_family]
-            self._set(name, f"{ADDR[of_family]} . inet_proto . inet_service", dict.fromkeys(elements))
+            self._named.put(name, f"{ADDR[of_family]} . inet_proto . inet_service", dict.fromkeys(elements))
             flow = f"ct reply {IP[of_family]} saddr . meta l4proto . ct original proto-dst"
             yield of_family, f"meta l4proto {protocol} {flow} @{name}"
-
-    def _belated(self) -> Iterator[str]:
-        """TCP that began before it was tracked: who answers may be the first to be seen, and would pass for who opened it.
-
-        So it is judged the other way round, too. Not where this namespace is at one end: that would cut its own sessions.
-        """
-        for policy in self._chosen(deny=True):
-            sources = self._side(policy.sources, here=False, match="ct reply {ip} saddr", name=f"p_{policy.name}_from")
-            targets = self._side(policy.targets, here=False, match="ct original {ip} saddr", name=f"p_{policy.name}_to")
-            if sources is None or targets is None:
-                continue
-            ports = ""
-            if policy.services is not None:
-                if not any(one.protocol == "tcp" for one in policy.services):
-                    continue
-                ports = f"meta l4proto tcp meta l4proto . ct original proto-src @p_{policy.name}_ports"
-            for of_family in (4, 6) if sources or targets else (0,):
-                sides = [part.format(ip=IP[of_family], family=of_family) for part in (targets, sources) if part]
-                yield " ".join([*sides, *filter(None, [ports]), f"goto p_{policy.name}"])
-        closed = self._side(self.policing.closed, here=False, match="ct original {ip} saddr", name=f"{CLOSED}_to")
-        for of_family in (4, 6) if closed else ():
-            yield f"{(closed or '').format(ip=IP[of_family], family=of_family)} goto {CLOSED}_off"
 
     def _services(self, policy: Policy) -> Iterator[str]:
         if policy.services is None:
@@ -232,7 +200,7 @@ class _Compiler:
             return
         elements = [f"{one.protocol} . {_range(one.ports)}" for one in policy.services if one.ports is not None]
         if elements:
-            self._set(f"p_{policy.name}_ports", "inet_proto . inet_service", elements)
+            self._named.put(f"p_{policy.name}_ports", "inet_proto . inet_service", elements)
         for protocol in sorted({one.protocol for one in policy.services if one.ports is not None}):
             yield f"meta l4proto {protocol} meta l4proto . ct original proto-dst @p_{policy.name}_ports"
         if any(one.ports is None for one in policy.services):
@@ -246,17 +214,9 @@ class _Compiler:
         source = self._source(self.policing.confined, where, f"{CONFINED}_")
         # Who is here is inside.
         for of_family in (4, 6) if source is not None and where != _INBOUND else ():
-            self._addresses(f"inside{of_family}", self.policing.inside, of_family)
+            self._named.addresses(f"inside{of_family}", self.policing.inside, of_family)
             outside = f"ct reply {IP[of_family]} saddr != @inside{of_family} goto {CONFINED}_off"
             yield " ".join(filter(None, ((source or "").format(ip=IP[of_family], family=of_family), outside)))
-
-    def _addresses(self, name: str, prefixes: Iterable[str], of_family: int) -> None:
-        own = [prefix for prefix in prefixes if family(prefix) == of_family]
-        merged = prefixes_of(own, of_family)
-        self._set(name, ADDR[of_family], _EVERYBODY[of_family] if merged is None else merged)
-
-    def _set(self, name: str, type_: str, elements: Iterable[str], *, interval: bool = True) -> None:
-        self._sets.setdefault(name, set_text(name, type_, sorted(elements), interval=interval))
 
 
 def _flows(passages: Iterable[Passage], of_family: int) -> list[str]:
@@ -268,7 +228,7 @@ def _flows(passages: Iterable[Passage], of_family: int) -> list[str]:
     found = []
     for (target, protocol, ports), own in sources.items():
         merged = prefixes_of(own, of_family)
-        found += [f"{source} . {target} . {protocol} . {_range(ports)}" for source in (_EVERYBODY[of_family] if merged is None else merged)]
+        found += [f"{source} . {target} . {protocol} . {_range(ports)}" for source in (EVERYBODY[of_family] if merged is None else merged)]
     return found
 
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from netwright.errors import SpecError
-from netwright.firewall.policing import CLOSED, CONFINED, counter_name
+from netwright.firewall.policies import CLOSED, CONFINED
+from netwright.firewall.policing import counter_name
 
 if TYPE_CHECKING:
     from netwright.engine.outcome import StackStatus

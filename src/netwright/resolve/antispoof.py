@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from netwright.firewall.antispoof import GuardedPort, compile_antispoof
+from netwright.firewall.antispoof import GuardedPort, Policed, compile_antispoof
 from netwright.model.address import ip_of
 from netwright.model.firewall import Table
 from netwright.model.netns import HOST, NetnsRef
@@ -15,8 +15,10 @@ from netwright.resolve.links import Links
 _FORWARDING = ("net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding")
 
 
-def antispoof_table(stack: str, endpoints: Iterable[Endpoint], links: Links, namespaces: Mapping[NetnsRef, Namespace]) -> Table | None:
-    """The host's own interface on a network is nobody's to guard."""
+def antispoof_table(
+    stack: str, endpoints: Iterable[Endpoint], links: Links, namespaces: Mapping[NetnsRef, Namespace], policed: Policed | None
+) -> Table | None:
+    """The host's own interface on a network is nobody's to guard. `policed`: where policies are kept within a bridge."""
     return compile_antispoof(
         stack,
         [
@@ -28,6 +30,7 @@ def antispoof_table(stack: str, endpoints: Iterable[Endpoint], links: Links, nam
             and not endpoint.spec.external
             and (guarded := _port(endpoint, links, namespaces)) is not None
         ],
+        policed,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Iterable, Iterator
 
 from netwright.firewall.policies import Proxied
@@ -90,6 +91,16 @@ class Identities:
                 there = (self._facts.docker.networks.get(network) for network in container.attachments)
                 found |= {network.bridge for network in there if network is not None and network.bridge}
         return tuple(sorted(found))
+
+    def broadcasts(self) -> tuple[str, ...]:
+        """Of the IPv4 subnets on these bridges, as prefixes."""
+        found = {*self.subnets()}
+        for name in self._document.spec.containers:
+            for container in self.containers(name):
+                there = (self._facts.docker.networks.get(network) for network in container.attachments)
+                found |= {config.subnet for network in there if network is not None for config in network.subnets}
+        networks = [ipaddress.ip_network(subnet) for subnet in found]
+        return tuple(sorted(f"{network.broadcast_address}/32" for network in networks if network.version == 4 and network.prefixlen < 31))
 
     def members(self) -> tuple[str, ...]:
         """Every address and subnet of the stack."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
+from netwright.firewall.antispoof import Policed
 from netwright.firewall.policies import Passage, Policing, Policy, Service, Side
 from netwright.firewall.policing import compile_policies
 from netwright.model.address import DEFAULT4, DEFAULT6, IPNetwork, family
@@ -18,6 +19,7 @@ from netwright.resolve.endpoint import Holder
 from netwright.resolve.facts import Facts
 from netwright.resolve.identities import Identities
 from netwright.resolve.internet import without
+from netwright.resolve.links import Links
 from netwright.resolve.publishing import Published
 from netwright.spec.checks_policies import is_outside, own_subnets
 from netwright.spec.document import Document, path_text
@@ -55,6 +57,14 @@ class Policies:
     def within_bridges(self) -> bool:
         """Whether there are policies between members of one bridge."""
         return any(policy.to is None or any(self._is_member(peer) for peer in policy.to) for policy in self.written)
+
+    def policed(self, links: Links) -> Policed | None:
+        """Where they are kept within a bridge; None: no policy is about that."""
+        if not self.within_bridges():
+            return None
+        bridges = self.identities.bridges()
+        ports = (link.name for link in links[HOST].values() if link.master in bridges and not link.borrowed)
+        return Policed(ports=tuple(ports), dockers=bool(self.document.spec.containers))
 
     def in_force(self, namespaces: dict[NetnsRef, Namespace]) -> dict[NetnsRef, Namespace]:
         """The namespaces with their policies. Raises InvalidValue."""
@@ -136,6 +146,7 @@ class Policies:
             on_host=site == HOST,
             judged=tuple(self._judged(site)),
             bridges=self.identities.bridges() if site == HOST else (),
+            broadcasts=self.identities.broadcasts() if site == HOST else (),
         )
 
     def _judges(self, spec: NamespaceSpec) -> bool:

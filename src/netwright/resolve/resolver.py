@@ -106,7 +106,8 @@ def resolve(document: Document, facts: Facts) -> Resolved:
         # First of all, so that nothing is lost when forwarding is turned on. What the file says counts.
         host = replace(host, sysctls={**still_accepted(facts), **host.sysctls})
     foreign = _foreign(document.spec.name, forward, intents.get(HOST, Intents()))
-    namespaces[HOST] = replace(host, foreign=foreign, antispoof=antispoof_table(document.spec.name, endpoints, links, namespaces))
+    guarded = antispoof_table(document.spec.name, endpoints, links, namespaces, policies.policed(links))
+    namespaces[HOST] = replace(host, foreign=foreign, antispoof=guarded)
     files = {holder.netns: _files(document, holder) for holder in holding if holder.owned}
     if files:
         files[HOST] = {"hosts": hosts_file(document, endpoints, networks, facts)}
