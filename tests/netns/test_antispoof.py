@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import ipaddress
-import json
-import re
 import struct
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from stacks import Stacks, ask, at, ip, reaches, run, said, serving
+from forgery import alerted, arp, arriving, discovery, ip4, ip6, link_local, mac, tagged
+from stacks import Stacks, ask, reaches, run, said, serving
 
 pytestmark = pytest.mark.netns
 
@@ -27,92 +23,12 @@ namespaces:
 """
 OTHER = "02:00:00:00:0e:01"
 
-HEAR = r"""
-import re, socket, sys
-s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
-s.bind(("eth0", 0))
-s.settimeout(30)
-print("ready", flush=True)
-heard = []
-while b"end" not in heard:
-    found = re.search(rb"<<([a-z0-9 ]+)>>", s.recv(2000))
-    if found and found[1] not in heard:
-        heard.append(found[1])
-print(b",".join(heard).decode())
-"""
-SEND = """
-import json, socket, sys
-s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
-s.bind(("eth0", 0))
-for frame in json.load(sys.stdin):
-    s.send(bytes.fromhex(frame))
-"""
-
 
 @pytest.fixture
 def stacks(tmp_path: Path) -> Iterator[Stacks]:
     stacks = Stacks(tmp_path)
     yield stacks
     stacks.destroy_all()
-
-
-def mac(netns: str) -> str:
-    (link,) = ip("link", "show", "dev", "eth0", netns=netns)
-    return link["address"]
-
-
-def raw(text: str) -> bytes:
-    return bytes.fromhex(text.replace(":", "")) if re.fullmatch("(..:){5}..", text) else ipaddress.ip_address(text).packed
-
-
-def frame(words: str, source: str, target: str, kind: int, body: bytes) -> tuple[str, bytes]:
-    return words, raw(target) + raw(source) + struct.pack("!H", kind) + body + f"<<{words}>>".encode()
-
-
-def arp(words: str, source: str, target: str, *, sender: str, address: str, reply: bool = True) -> tuple[str, bytes]:
-    body = struct.pack("!HHBBH", 1, 0x0800, 6, 4, 2 if reply else 1) + raw(sender) + raw(address) + raw(target) + raw("10.5.0.11")
-    return frame(words, source, target, 0x0806, body)
-
-
-def tagged(words: str, honest: tuple[str, bytes], *tags: tuple[int, int]) -> tuple[str, bytes]:
-    """A frame under another name of the same length, with VLAN tags: EtherType and number of each (IEEE 802.1Q, 9.3)."""
-    assert len(words) == len(honest[0])
-    data = honest[1].replace(honest[0].encode(), words.encode())
-    return words, data[:12] + b"".join(struct.pack("!HH", *tag) for tag in tags) + data[12:]
-
-
-def ip4(words: str, source: str, target: str, address: str, *, ports: tuple[int, int] = (9, 9)) -> tuple[str, bytes]:
-    payload = struct.pack("!HHHH", *ports, 8 + len(words) + 4, 0)
-    head = struct.pack("!BBHHHBBH", 0x45, 0, 20 + 8 + len(words) + 4, 0, 0, 64, 17, 0) + raw(address) + raw("10.5.0.11")
-    total = sum(struct.unpack("!10H", head))
-    total = (total & 0xFFFF) + (total >> 16)
-    total = (total & 0xFFFF) + (total >> 16)
-    return frame(words, source, target, 0x0800, head[:10] + struct.pack("!H", ~total & 0xFFFF) + head[12:] + payload)
-
-
-def ip6(words: str, source: str, target: str, address: str, *, icmp: bytes = b"", ports: tuple[int, int] = (9, 9)) -> tuple[str, bytes]:
-    payload = icmp or struct.pack("!HHHH", *ports, 8 + len(words) + 4, 0)
-    head = struct.pack("!IHBB", 0x60000000, len(payload) + len(words) + 4, 58 if icmp else 17, 255) + raw(address) + raw("fd05::11")
-    return frame(words, source, target, 0x86DD, head + payload)
-
-
-def alerted(honest: tuple[str, bytes]) -> tuple[str, bytes]:
-    """With a router alert in a hop-by-hop header, as listener reports have (RFC 3810, 5; RFC 2711)."""
-    words, data = honest
-    (length,) = struct.unpack("!H", data[18:20])
-    option = bytes([data[20], 0, 5, 2, 0, 0, 1, 0])
-    return words, data[:18] + struct.pack("!HB", length + 8, 0) + data[21:54] + option + data[54:]
-
-
-def discovery(kind: int, about: str) -> bytes:
-    """Solicitation 135, advertisement 136, router advertisement 134, redirect 137 (RFC 4861)."""
-    return struct.pack("!BBHI", kind, 0, 0, 0) + raw(about)
-
-
-def link_local(address: str) -> str:
-    data = bytearray(raw(address))
-    data[0] ^= 2
-    return str(ipaddress.IPv6Address(raw("fe80::")[:8] + bytes(data[:3]) + b"\xff\xfe" + bytes(data[3:])))
 
 
 def forged(netns: str, v4: str, v6: str) -> list[tuple[str, bytes]]:
@@ -145,6 +61,7 @@ def forged(netns: str, v4: str, v6: str) -> list[tuple[str, bytes]]:
         tagged("tag 6", ip6("tag n", own, there, "fd05::99"), (0x8100, 0)),
         tagged("tag a", arp("tag n", own, there, sender=own, address="10.5.0.1"), (0x8100, 0)),
         ip4("dhcp server", own, there, v4, ports=(67, 68)),
+        ip4("dhcp server at another port", own, there, v4, ports=(1234, 68)),
         ip4("dhcp client", own, there, v4, ports=(68, 67)),
         ip6("dhcp6 server", own, there, link_local(own), ports=(547, 546)),
         ip6("dhcp6 client", own, there, link_local(own), ports=(546, 547)),
@@ -154,19 +71,6 @@ def forged(netns: str, v4: str, v6: str) -> list[tuple[str, bytes]]:
         ip6("redirect", own, there, link_local(own), icmp=discovery(137, "fd05::1")),
         ip4("end", own, there, v4),
     ]
-
-
-def arriving(netns: str, frames: list[tuple[str, bytes]]) -> list[str]:
-    """The names of the frames that an-b hears."""
-    with subprocess.Popen([*at("an-b"), sys.executable, "-I", "-S", "-c", HEAR], stdout=subprocess.PIPE, text=True) as ears:
-        try:
-            assert ears.stdout is not None
-            assert ears.stdout.readline() == "ready\n"
-            command = [*at(netns), sys.executable, "-I", "-S", "-c", SEND]
-            subprocess.run(command, input=json.dumps([data.hex() for _, data in frames]), text=True, check=True, timeout=60)
-            return ears.stdout.readline().strip().split(",")
-        finally:
-            ears.kill()
 
 
 def test_an_end_speaks_for_itself_only(stacks: Stacks) -> None:
@@ -211,6 +115,7 @@ def test_who_forwards_hands_on_packets_of_others_and_lies_about_nothing_else(sta
         "listener report without a source",
         "listener report with an alert",
         "dhcp server",
+        "dhcp server at another port",
         "dhcp client",
         "dhcp6 server",
         "dhcp6 client",

@@ -1,0 +1,60 @@
+"""Somebody on a network who says that they are another, or the router: with raw sockets, as CAP_NET_RAW allows."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+from forgery import advertisement, frame, mac, port_of, send
+from stacks import HOST, Stacks, addresses, reaches, routes, run
+
+FOUR = """\
+version: 1
+name: four
+networks: {four: {bridge: br-four, subnets: [10.40.0.0/24]}}
+namespaces:
+  four-a:
+    interfaces:
+      eth0: {network: four, address: 10.40.0.10}
+      eth1: {peer: {namespace: host, interface: to-a}, addresses: ['10.41.0.2/30']}
+host: {interfaces: {to-a: {peer: {namespace: four-a, interface: eth1}, addresses: ['10.41.0.1/30']}}}
+"""
+GUARDED = """\
+version: 1
+name: guarded
+networks: {lan: {bridge: br-guard, subnets: [10.42.0.0/24], antispoof: true}}
+namespaces:
+  good: {interfaces: {eth0: {network: lan, address: 10.42.0.10}}}
+  bad: {interfaces: {eth0: {network: lan, address: 10.42.0.11}}}
+"""
+OWN_GROUPS = range(16)
+"""01:80:c2:00:00:00 to 0f: groups that a bridge keeps to itself (IEEE 802.1Q, table 8-1)."""
+
+
+def the_hosts_router(stacks: Stacks, every: int) -> Iterator[str]:
+    """router advertisements to the host, from networks of a stack"""
+    stacks.apply(FOUR)
+    for number, dev in enumerate(("eth0", "eth1")):
+        send("four-a", [advertisement(mac("four-a", dev), f"fd66:{number}::")] * 2, dev=dev)
+        # What was heard is there before the answer to a question that came after it.
+        assert reaches("four-a", "10.40.0.1" if dev == "eth0" else "10.41.0.1")
+        taken = [route for route in routes() if "proto ra" in route]
+        taken += [one for link in ("br-four", "to-a") for one in addresses(link) if one.startswith("fd66:")]
+        yield f"by {dev}, the host has {', '.join(taken)}" if taken else ""
+    stacks.destroy("four")
+
+
+def the_owner_of_a_mac_address(stacks: Stacks, every: int) -> Iterator[str]:
+    """a bridge with antispoof learns where another's MAC address is"""
+    stacks.apply(GUARDED)
+    own, port, gateway = mac("good"), port_of("good"), mac(HOST, "br-guard")
+    assert reaches("good", "10.42.0.1")
+    targets = [f"01:80:c2:00:00:{last:02x}" for last in (*OWN_GROUPS, 0x20, 0x21)][:: min(every, 2)]
+    for target in [*targets, gateway, "ff:ff:ff:ff:ff:ff"]:
+        send("bad", [frame("x", own, target, kind, bytes(46)) for kind in (0x0800, 0x0806, 0x86DD, 0x888E, 0x88CC, 46)])
+        known = {one["mac"]: one["ifname"] for one in json.loads(run("bridge", "-j", "fdb", "show", "br", "br-guard"))}
+        yield "" if known.get(own, port) == port else f"by a frame to {target}, frames for {own} go to {known[own]}"
+    stacks.destroy("guarded")
+
+
+IMPOSTORS = (the_hosts_router, the_owner_of_a_mac_address)

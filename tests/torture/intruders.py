@@ -1,0 +1,169 @@
+"""Somebody who is shut out, by a policy or by `from`, and tries another way in than the front door."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from forgery import Forged, arriving, conversation, goes_on, icmp4, ip4, link_local, mac, tagged, tcp, underhand
+from stacks import HOST, Stacks, ask, serving
+
+SHOP = """\
+version: 1
+name: shop
+networks:
+  lan: {bridge: br-shop, subnets: [10.30.0.0/24, "fd30::/64"]}
+  back: {bridge: br-back, subnets: [10.31.0.0/24, "fd31::/64"]%s}
+namespaces:
+  web: {interfaces: {eth0: {network: lan, address: [10.30.0.10, "fd30::10"]}}}
+  mate: {interfaces: {eth0: {network: lan, address: [10.30.0.11, "fd30::11"]}}}
+  db: {interfaces: {eth0: {network: back, address: [10.31.0.10, "fd31::10"]}}}
+"""
+CLOSED = "name: closed, from: db, to: web"
+GROUPS = ("10.30.0.255", "255.255.255.255", "224.0.0.1", "ff02::1", "ff05::1")
+DENIED = "name: denied, from: mate, to: web, action: deny"
+
+
+def shop(*policies: str, more: str = "", back: str = "") -> str:
+    return SHOP % back + more + ("policies:\n" if policies else "") + "".join(f"  - {{{one}}}\n" for one in policies)
+
+
+def a_tag_that_nobody_reads(stacks: Stacks, every: int) -> Iterator[str]:
+    """frames with tags, and of other kinds than IP, past a policy within a bridge"""
+    for policy in (CLOSED, DENIED):
+        stacks.apply(shop(policy))
+        own, there = mac("mate"), mac("web")
+        honest = ip4("tag n", own, there, "10.30.0.11", to="10.30.0.10")
+        frames = [
+            tagged("tag 0", honest, (0x8100, 0)),
+            tagged("tag p", honest, (0x8100, 0xE000)),
+            tagged("tag s", honest, (0x88A8, 0)),
+            tagged("tag 2", honest, (0x88A8, 0), (0x8100, 0)),
+            tagged("tag 3", honest, (0x8100, 0), (0x8100, 0)),
+            tagged("tag 9", honest, (0x9100, 0)),
+            tagged("tag 7", honest, (0x8100, 7)),
+        ]
+        kinds = [kind for kind in range(0x0600, 0x10000, 97 * every) if kind not in (0x0800, 0x0806, 0x86DD)]
+        frames += [_of_kind(kind, own, there) for kind in kinds]
+        yield from _arrived(frames, arriving("mate", frames, "web", end_by="br-shop"), policy)
+    stacks.destroy("shop")
+
+
+def _of_kind(kind: int, source: str, target: str) -> Forged:
+    words, data = ip4(f"kind {kind:04x}", source, target, "10.30.0.11", to="10.30.0.10")
+    return words, data[:12] + kind.to_bytes(2, "big") + data[14:]
+
+
+def _arrived(sent: list[Forged], heard: list[str], policy: str) -> Iterator[str]:
+    for words, _ in sent:
+        yield f"{words} arrived in spite of the policy {{{policy}}}" if words in heard else ""
+
+
+def _served(client: str, asked: list[tuple[str, str, int]], told: list[str], policy: str) -> Iterator[str]:
+    for one, answer in zip(asked, told, strict=True):
+        yield f"{client or 'the host'} was served at {one} in spite of the policy {{{policy}}}" if answer == "served" else ""
+
+
+def what_belongs_to_no_connection(stacks: Stacks, every: int) -> Iterator[str]:
+    """packets that connection tracking knows of no connection, past policies and into an isolated network"""
+    for setting, policies, back, target, address, end_by in (
+        ("closed within a bridge", [CLOSED], "", "web", "10.30.0.10", "br-shop"),
+        ("denied within a bridge", [DENIED], "", "web", "10.30.0.10", "br-shop"),
+        ("closed", ["name: closed, from: web, to: db"], "", "db", "10.31.0.10", "br-back"),
+        ("denied", ["name: denied, from: mate, to: db, action: deny"], "", "db", "10.31.0.10", "br-back"),
+        ("who denies, answers", ["name: denied, from: db, to: mate, action: deny"], "", "db", "10.31.0.10", "br-back"),
+        ("confined", ["name: confined, from: mate, to: internet, ports: 80"], "", "ext", "10.9.0.9", "eth1"),
+        ("isolated", [], ", isolated: true", "db", "10.31.0.10", "br-back"),
+    ):
+        stacks.apply(shop(*policies, back=back))
+        own, there = mac("mate"), mac("web") if target == "web" else mac(HOST, "br-shop")
+        frames = [
+            tcp(f"flags {flags:02x}", own, there, "10.30.0.11", to=address, ports=(1024 + flags, 80), flags=flags)
+            for flags in sorted({*range(0, 64, every), 0x00, 0x03, 0x04, 0x12, 0x29})
+            # The first packet of the other direction, where the policy is about this one only.
+            if setting != "who denies, answers" or (flags & 0x17) not in (0x02, 0x10)
+        ]
+        frames += [
+            icmp4(f"icmp {kind}", own, there, "10.30.0.11", to=address, kind=kind)
+            for kind in sorted({*range(0, 256, 3 * every), 0, 3, 5, 9, 11})
+            if setting != "who denies, answers" or kind not in (8, 13, 15, 17)
+        ]
+        yield from _arrived(frames, arriving("mate", frames, target, end_by=end_by), setting)
+    stacks.destroy("shop")
+
+
+def groups_that_hold_everybody(stacks: Stacks, every: int) -> Iterator[str]:
+    """broadcast and multicast to a service that a policy closes"""
+    for policy in (CLOSED, DENIED):
+        stacks.apply(shop(policy))
+        with serving("web", "0.0.0.0", 53, protocol="udp"), serving("web", "::", 54, protocol="udp"):
+            asked = [("udp", address, 54 if ":" in address else 53) for address in GROUPS]
+            yield from _served("mate", asked, underhand("mate", *asked), policy)
+        frames = [
+            ip4(f"to {number} at {place}", mac("mate"), place_mac, "10.30.0.11", to=address, ports=(999, 53))
+            for number, address in enumerate(("10.30.0.255", "255.255.255.255", "224.0.0.1", "239.1.2.3"))
+            for place, place_mac in (("web", mac("web")), ("all", "ff:ff:ff:ff:ff:ff"), ("group", "01:00:5e:00:00:01"))
+        ]
+        yield from _arrived(frames, arriving("mate", frames, "web", end_by="br-shop"), policy)
+    stacks.destroy("shop")
+
+
+def addresses_that_name_nobody(stacks: Stacks, every: int) -> Iterator[str]:
+    """link-local addresses between the host, its networks' members and one another"""
+    for policy, client, server, dev in (
+        ("name: x, from: db, to: web", "mate", "web", "eth0"),
+        ("name: x, from: db, to: mate", HOST, "mate", "br-shop"),
+        ("name: x, from: host, to: mate, action: deny", HOST, "mate", "br-shop"),
+        ("name: x, from: db, to: host", "mate", HOST, "eth0"),
+        ("name: x, from: mate, to: host, action: deny", "mate", HOST, "eth0"),
+    ):
+        stacks.apply(shop(policy))
+        near = link_local(mac(server, "br-shop" if server == HOST else "eth0"))
+        with serving(server, "::", 80), serving(server, "::", 53, protocol="udp"):
+            asked = [("tcp", near, 80), ("udp", near, 53), *([] if client == HOST else [("udp", "ff02::1", 53)])]
+            yield from _served(client, asked, underhand(client, *asked, dev=dev), policy)
+    stacks.destroy("shop")
+
+
+def who_was_let_in_before(stacks: Stacks, every: int) -> Iterator[str]:
+    """connections through a published port that is now for others, or asked for elsewhere"""
+    port = 'host: {{publish: [{{listen: "{}/{}", to: "web:80", from: [{}, "fd09::/48"], source: {}}}]}}\n'
+    changes = [
+        (("8080", "10.9.0.0/16"), ("8080", "10.9.0.0/24")),
+        (("eth1:8080", "10.9.0.0/16"), ("eth1:8080", "10.9.0.9/32, 10.9.2.0/24")),
+        (("8080", "10.9.0.0/16"), ("127.0.0.1:8080", "127.0.0.0/8")),
+        (("8080", "10.9.0.0/16"), ("br-back:8080", "10.9.0.0/16")),
+    ]
+    for before, after in changes[: None if every == 1 else 2]:
+        for protocol in ("tcp", "udp"):
+            for source in ("masquerade", "preserve"):
+                if "127." in after[0]:
+                    continue
+                stacks.apply(shop(more=port.format(before[0], protocol, before[1], source)))
+                with conversation("web", "ext", "10.9.0.1", 8080, protocol, "10.9.1.9") as talk:
+                    assert goes_on(talk)
+                    stacks.apply(shop(more=port.format(after[0], protocol, after[1], source)))
+                    yield f"{protocol} to {before} went on when it was {after}" if goes_on(talk) else ""
+    stacks.destroy("shop")
+
+
+def who_is_let_in_still(stacks: Stacks, every: int) -> Iterator[str]:
+    """connections of those who are let in, when others are not any more"""
+    port = 'host: {{publish: [{{listen: 8080/{}, to: "web:80", from: [{}]}}]}}\n'
+    for protocol in ("tcp", "udp"):
+        stacks.apply(shop(more=port.format(protocol, "10.9.0.0/16")))
+        with conversation("web", "ext", "10.9.0.1", 8080, protocol, "10.9.0.9") as talk:
+            assert goes_on(talk)
+            stacks.apply(shop(more=port.format(protocol, "10.9.0.0/24")))
+            yield "" if goes_on(talk) else f"{protocol}: a client in 10.9.0.0/24 was cut off as well"
+            assert ask("ext", "10.9.0.1", 8080, protocol, source="10.9.1.9") in ("refused", "silence")
+    stacks.destroy("shop")
+
+
+INTRUDERS = (
+    a_tag_that_nobody_reads,
+    what_belongs_to_no_connection,
+    groups_that_hold_everybody,
+    addresses_that_name_nobody,
+    who_was_let_in_before,
+    who_is_let_in_still,
+)
