@@ -13,7 +13,8 @@ import sys
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+TESTS = Path(__file__).parents[1] / "tests"
+sys.path[:0] = [str(TESTS), str(TESTS / "netns")]
 
 from torture.figures import Effort, Figure, details, row
 
@@ -22,6 +23,7 @@ SECTIONS = {
     "power": "the power goes at each write to the database",
     "chance": "files, edits, strangers and crashes at random",
     "races": "many at the same time",
+    "attacks": "who is shut out, or says that they are another, tries with real packets",
 }
 """By name, what each does; the module is tests/torture/NAME.py."""
 QUICK = Effort(every=10, rounds=1)

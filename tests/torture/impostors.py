@@ -32,7 +32,7 @@ OWN_GROUPS = range(16)
 
 
 def the_hosts_router(stacks: Stacks, every: int) -> Iterator[str]:
-    """router advertisements to the host, from networks of a stack"""
+    """a container as the host's IPv6 router"""
     stacks.apply(FOUR)
     for number, dev in enumerate(("eth0", "eth1")):
         send("four-a", [advertisement(mac("four-a", dev), f"fd66:{number}::")] * 2, dev=dev)
@@ -45,7 +45,7 @@ def the_hosts_router(stacks: Stacks, every: int) -> Iterator[str]:
 
 
 def the_owner_of_a_mac_address(stacks: Stacks, every: int) -> Iterator[str]:
-    """a bridge with antispoof learns where another's MAC address is"""
+    """past antispoof: another's MAC address is learnt"""
     stacks.apply(GUARDED)
     own, port, gateway = mac("good"), port_of("good"), mac(HOST, "br-guard")
     assert reaches("good", "10.42.0.1")

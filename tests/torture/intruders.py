@@ -28,7 +28,7 @@ def shop(*policies: str, more: str = "", back: str = "") -> str:
 
 
 def a_tag_that_nobody_reads(stacks: Stacks, every: int) -> Iterator[str]:
-    """frames with tags, and of other kinds than IP, past a policy within a bridge"""
+    """past a policy: frames with tags, or of other kinds than IP"""
     for policy in (CLOSED, DENIED):
         stacks.apply(shop(policy))
         own, there = mac("mate"), mac("web")
@@ -64,7 +64,7 @@ def _served(client: str, asked: list[tuple[str, str, int]], told: list[str], pol
 
 
 def what_belongs_to_no_connection(stacks: Stacks, every: int) -> Iterator[str]:
-    """packets that connection tracking knows of no connection, past policies and into an isolated network"""
+    """past policies, into isolated networks: what is no connection"""
     for setting, policies, back, target, address, end_by in (
         ("closed within a bridge", [CLOSED], "", "web", "10.30.0.10", "br-shop"),
         ("denied within a bridge", [DENIED], "", "web", "10.30.0.10", "br-shop"),
@@ -92,7 +92,7 @@ def what_belongs_to_no_connection(stacks: Stacks, every: int) -> Iterator[str]:
 
 
 def groups_that_hold_everybody(stacks: Stacks, every: int) -> Iterator[str]:
-    """broadcast and multicast to a service that a policy closes"""
+    """past a policy: broadcast and multicast"""
     for policy in (CLOSED, DENIED):
         stacks.apply(shop(policy))
         with serving("web", "0.0.0.0", 53, protocol="udp"), serving("web", "::", 54, protocol="udp"):
@@ -108,7 +108,7 @@ def groups_that_hold_everybody(stacks: Stacks, every: int) -> Iterator[str]:
 
 
 def addresses_that_name_nobody(stacks: Stacks, every: int) -> Iterator[str]:
-    """link-local addresses between the host, its networks' members and one another"""
+    """past a policy: link-local addresses"""
     for policy, client, server, dev in (
         ("name: x, from: db, to: web", "mate", "web", "eth0"),
         ("name: x, from: db, to: mate", HOST, "mate", "br-shop"),
@@ -125,7 +125,7 @@ def addresses_that_name_nobody(stacks: Stacks, every: int) -> Iterator[str]:
 
 
 def who_was_let_in_before(stacks: Stacks, every: int) -> Iterator[str]:
-    """connections through a published port that is now for others, or asked for elsewhere"""
+    """past `from`: connections from before it was narrowed"""
     port = 'host: {{publish: [{{listen: "{}/{}", to: "web:80", from: [{}, "fd09::/48"], source: {}}}]}}\n'
     changes = [
         (("8080", "10.9.0.0/16"), ("8080", "10.9.0.0/24")),
@@ -147,7 +147,7 @@ def who_was_let_in_before(stacks: Stacks, every: int) -> Iterator[str]:
 
 
 def who_is_let_in_still(stacks: Stacks, every: int) -> Iterator[str]:
-    """connections of those who are let in, when others are not any more"""
+    """those who are let in, when others are not any more"""
     port = 'host: {{publish: [{{listen: 8080/{}, to: "web:80", from: [{}]}}]}}\n'
     for protocol in ("tcp", "udp"):
         stacks.apply(shop(more=port.format(protocol, "10.9.0.0/16")))

@@ -1,10 +1,10 @@
-"""Each attack of `make torture`'s section attackers, in part: nothing gets through."""
+"""Each attack of `make torture`'s section attacks, in part: nothing gets through."""
 
 from __future__ import annotations
 
 import pytest
 
-from torture.attackers import ATTACKS, Attack, tried
+from torture.attacks import ATTACKS, Attack, tried
 
 pytestmark = pytest.mark.netns
 
