@@ -16,7 +16,7 @@ from pathlib import Path
 TESTS = Path(__file__).parents[1] / "tests"
 sys.path[:0] = [str(TESTS), str(TESTS / "netns")]
 
-from torture.figures import Effort, Figure, details, row
+from torture.figures import Effort, Figure, details, row  # noqa: E402 - from the tests' folder
 
 SECTIONS = {
     "faults": "each operation fails once, in each way that it can, and SIGKILL at each",

@@ -23,7 +23,7 @@ STEPS = (("CREATE TABLE a (x TEXT)",), ("CREATE TABLE b (x TEXT)", "INSERT INTO 
 
 
 def database(file: Path) -> Database:
-    return Database(file, lambda: STEPS)
+    return Database(file, lambda: STEPS, known_by="a")
 
 
 def cut_off(file: Path, place: Path, *statements: str) -> None:
@@ -103,7 +103,7 @@ def test_two_processes_that_bring_it_to_this_version_at_the_same_time_do_it_once
 import sys
 from pathlib import Path
 from netwright.backends.database import Database
-mine = Database(Path(sys.argv[1]), lambda: {STEPS!r})
+mine = Database(Path(sys.argv[1]), lambda: {STEPS!r}, known_by="a")
 sys.stdin.read(1)
 with mine.writing() as connection:
     print(connection.execute("SELECT count(*) FROM b").fetchone()[0])
@@ -126,7 +126,7 @@ def test_a_version_that_another_process_has_made_meanwhile_is_refused_too(tmp_pa
     file = tmp_path / "x.db"
     with closing(database(file)) as mine, mine.writing():
         pass
-    newer = Database(file, lambda: (*STEPS, ("CREATE TABLE c (x TEXT)",)))
+    newer = Database(file, lambda: (*STEPS, ("CREATE TABLE c (x TEXT)",)), known_by="a")
     with closing(newer), newer.writing(), pytest.raises(Newer), database(file).reading():
         pass
 

@@ -6,13 +6,15 @@ WAL with synchronous=FULL: what a transaction wrote is on the disk when it retur
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import os
 import sqlite3
+import stat
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from netwright.backends.new_folder import ANOTHER_FOLDER, make_private
@@ -43,8 +45,10 @@ class Database:
     Every method raises OSError, sqlite3.Error and Newer; Refused where the folder is somebody else's.
     """
 
-    def __init__(self, file: Path, steps: Callable[[], Steps]) -> None:
+    def __init__(self, file: Path, steps: Callable[[], Steps], *, known_by: str) -> None:
+        """`known_by`: a table that each version has."""
         self.file = file
+        self._known_by = known_by
         self._steps = steps
         self._connection: sqlite3.Connection | None = None
         self._turn = threading.RLock()
@@ -66,14 +70,22 @@ class Database:
 
     def explained(self, error: OSError | sqlite3.OperationalError) -> tuple[str, str]:
         """What is the matter with the disk, in words, and what to do."""
+        folder = self.file.parent
         reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+        number = error.errno if isinstance(error, OSError) else None
+        if isinstance(error, OSError) and number == errno.EISDIR:
+            name = Path(os.fsdecode(error.filename)).name
+            return f"{name} is a folder", f"move it away: mv {folder}/{name} {folder}/{name}.old"
+        if number == errno.ENOENT and self.file.is_symlink():
+            return f"{self.file.name} leads to {self.file.readlink()}, which is not there", "mount the disk that it is on"
         if isinstance(error, sqlite3.OperationalError) and "I/O error" in reason and (room := self._room()) < LITTLE:
             reason = f"{reason}, and {room >> 10} KiB are left on its file system"
-        number = error.errno if isinstance(error, OSError) else None
         if number in (errno.ENOSPC, errno.EDQUOT) or "full" in reason or "KiB are left" in reason:
-            return reason, f"make room on the file system of {self.file.parent}, then try again"
-        if number == errno.EROFS or "readonly" in reason:
-            return reason, f"mount the file system of {self.file.parent} writable, or set NETWRIGHT_STATE to a folder that you may write to"
+            return reason, f"make room on the file system of {folder}, then try again"
+        if number == errno.EROFS:
+            return reason, f"mount the file system of {folder} writable, or set NETWRIGHT_STATE to a folder that you may write to"
+        if "readonly" in reason:
+            return reason, f"look at the owners and modes of {self.file} and of what stands beside it"
         return reason, ANOTHER_FOLDER
 
     def _room(self) -> int:
@@ -92,39 +104,71 @@ class Database:
 
     def _open(self, *, create: bool) -> sqlite3.Connection | None:
         if self._connection is None:
-            there = self._size() > 0
-            if not create and not there:
-                return None
-            self._refuse_newer(written_version(self.file) if there else 0)
-            self._connection = self._connect(there=there)
+            if not self._is_there():
+                if not create:
+                    return None
+                self._make()
+            self._refuse_strange()
+            self._refuse_newer(written_version(self.file))
+            self._connection = self._connect()
         return self._connection
 
-    def _size(self) -> int:
+    def _is_there(self) -> bool:
+        """Also a link that leads nowhere: to a disk that is not mounted, say."""
         try:
-            return self.file.stat().st_size
+            self.file.lstat()
         except FileNotFoundError:
-            return 0
+            return False
+        return True
+
+    def _refuse_strange(self) -> None:
+        """What a crash has never left of ours: it is made under another name."""
+        there = self.file.stat()
+        if stat.S_ISDIR(there.st_mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(self.file))
+        if not stat.S_ISREG(there.st_mode):
+            raise sqlite3.DatabaseError("it is no file")
+        if there.st_size == 0:
+            raise sqlite3.DatabaseError("it is empty")
 
     def _refuse_newer(self, version: int) -> None:
         if version > len(self._steps()):
             raise Newer(version)
 
-    def _connect(self, *, there: bool) -> sqlite3.Connection:
+    def _refuse_foreign(self, connection: sqlite3.Connection) -> None:
+        tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
+        if tables and self._known_by not in tables:
+            raise sqlite3.DatabaseError("it is another program's database")
+
+    def _make(self) -> None:
+        """Whole, or not at all, and by one process; with its folder and all above on the disk when it has its name."""
         folder = self.file.parent
         make_private(folder)
-        make_private_file(self.file)
-        if not there:
-            _keep_names(folder)
+        with _MAKING, _unfinished(self.file) as new:
+            with closing(sqlite3.connect(new, isolation_level=None)) as connection:
+                connection.execute("PRAGMA journal_mode = WAL")
+                self._migrate(connection)
+            _give_name(new, self.file)
+        _keep_names(folder)
+
+    def _connect(self) -> sqlite3.Connection:
         # Turns are taken by self._turn; SQLite itself would refuse a second thread.
         connection = sqlite3.connect(self.file, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
         try:
+            self._refuse_foreign(connection)
             if _version(connection) < len(self._steps()):
                 _write_ahead(connection)
                 self._migrate(connection)
             self._refuse_newer(_version(connection))
             connection.execute("PRAGMA synchronous = FULL")
-        except BaseException:
+        except BaseException as error:
             connection.close()
+            if isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode & 0xFF in (
+                sqlite3.SQLITE_CANTOPEN,
+                sqlite3.SQLITE_READONLY,
+            ):
+                # SQLite does not say why it cannot open a file.
+                os.close(os.open(self.file, os.O_RDWR | os.O_CLOEXEC))
             raise
         return connection
 
@@ -155,6 +199,46 @@ def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
 def _version(connection: sqlite3.Connection) -> int:
     (number,) = connection.execute("PRAGMA user_version").fetchone()
     return int(number)
+
+
+_MAKING = threading.Lock()
+_libc = ctypes.CDLL(None, use_errno=True)
+_AT_FDCWD = -100
+_RENAME_NOREPLACE = 1
+"""linux/fs.h"""
+
+
+def _give_name(new: Path, file: Path) -> None:
+    """rename(2), but what has the name already stays: another process was faster."""
+    if _libc.renameat2(_AT_FDCWD, os.fsencode(new), _AT_FDCWD, os.fsencode(file), _RENAME_NOREPLACE) != 0:
+        code = ctypes.get_errno()
+        if code not in (errno.EINVAL, errno.ENOSYS, errno.EEXIST):
+            raise OSError(code, os.strerror(code), str(file))
+        with suppress(FileExistsError):
+            # The file system does not know that flag.
+            os.link(new, file)
+
+
+@contextmanager
+def _unfinished(file: Path) -> Iterator[Path]:
+    """A file beside it, in which a database is made before it gets its name. What others have left that were killed at that is removed."""
+    for left in file.parent.glob(f"{file.name}.*.new"):
+        maker = left.name.removeprefix(f"{file.name}.").removesuffix(".new")
+        if not Path("/proc", maker).exists():
+            _remove(left)
+    new = file.with_name(f"{file.name}.{os.getpid()}.new")
+    _remove(new)
+    make_private_file(new)
+    try:
+        yield new
+    finally:
+        _remove(new)
+
+
+def _remove(new: Path) -> None:
+    """Also what stands beside it."""
+    for end in ("", "-journal", "-wal", "-shm"):
+        new.with_name(new.name + end).unlink(missing_ok=True)
 
 
 def _keep_names(folder: Path) -> None:

@@ -33,7 +33,7 @@ class DriverStore:
 
     def __init__(self, folder: str) -> None:
         self._file = Path(folder).absolute() / "records.db"
-        self._database = Database(self._file, lambda: STEPS)
+        self._database = Database(self._file, lambda: STEPS, known_by="pools")
 
     def load(self) -> Records:
         """All that is remembered; nothing, and nothing is made, where there is no database."""

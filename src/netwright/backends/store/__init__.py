@@ -42,7 +42,7 @@ class SqliteStore:
         self.claims = claims
         self._folder = Path(folder).absolute()
         self._file = self._folder / "state.db"
-        self._database = Database(self._file, lambda: schema.MIGRATIONS)
+        self._database = Database(self._file, lambda: schema.MIGRATIONS, known_by="commits")
 
     @contextmanager
     def lock(self, *, wait: bool, waiting: Callable[[str], None]) -> Iterator[None]:
@@ -203,6 +203,9 @@ class SqliteStore:
             ) from None
         except (OSError, sqlite3.OperationalError) as error:
             # The primary result codes (https://www.sqlite.org/rescode.html) that mean a damaged file come as DatabaseError.
+            if isinstance(error, sqlite3.Error) and getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_ERROR:
+                # A table or a column is not there.
+                raise self._damaged(str(error)) from error
             reason, hint = self._database.explained(error)
             raise unusable(self._folder, reason, hint) from error
         except sqlite3.DatabaseError as error:
