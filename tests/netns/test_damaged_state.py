@@ -121,3 +121,20 @@ def test_it_is_said_and_nothing_is_touched(damage: Callable[[Path], None], tmp_p
 def _contents(state: Path) -> dict[str, bytes | None]:
     """But the lock's file, which says who holds it."""
     return {path.name: path.read_bytes() if path.is_file() else None for path in state.iterdir() if path.name != "lock"}
+
+
+def test_without_its_memory_a_stack_is_known_by_its_marks(tmp_path: Path) -> None:
+    state, file = tmp_path / "state", tmp_path / "edge.yaml"
+    file.write_text(EDGE)
+    with booted(CONFIGURED):
+        assert netwright(state, "apply", str(file)).status == 0
+        before = standing()
+        garbage(state)
+        # As the hint says.
+        for path in state.glob("state.db*"):
+            path.rename(path.with_name(f"{path.name}.damaged"))
+        assert netwright(state, "apply", str(file)).status == 0
+        assert standing() == before
+        assert netwright(state, "destroy", "edge").status == 0
+        assert standing()["links"] == ["eth1", "far1", "lo"]
+        assert standing()["namespaces"] == []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from netwright.errors import Problem
@@ -139,16 +139,30 @@ def give_back(loan: NicLoan, stack: str, facts: Facts) -> Return | None:
     return Return(nic=nic, addresses=loan.addresses, routes=loan.routes)
 
 
-def stray(target: Desired, facts: Facts) -> list[Nic]:
-    """NICs that carry the stack's mark, and neither it nor its memory knows why: they go home, and lose it."""
+def stray(target: Desired, before: Iterable[Desired], facts: Facts) -> list[Nic]:
+    """NICs that carry the stack's mark, and neither it nor its memory knows why: they go home, and lose it.
+
+    What they were called there may be known from what the stack wanted `before`.
+    """
     known = {whereabouts(loan, target.stack, facts) for loan in facts.nic_loans}
     known |= {link.origin() for namespace in target.state.namespaces.values() for link in namespace.links.values()}
-    return [
-        Nic(name=name, current=LinkKey(ref, name), home=LinkKey(HOST, name), alias="")
-        for ref in sorted(facts.observed.namespaces, key=lambda ref: ref.key)
-        for name, link in facts.observed.namespaces[ref].links.items()
-        if link.borrower == target.stack and LinkKey(ref, name) not in known
-    ]
+    homes = {
+        LinkKey(ref, link.name): link.belongs()
+        for desired in before
+        for ref, namespace in desired.state.namespaces.items()
+        for link in namespace.links.values()
+        if link.borrowed
+    }
+    found = []
+    for ref in sorted(facts.observed.namespaces, key=lambda ref: ref.key):
+        for name, link in facts.observed.namespaces[ref].links.items():
+            place = LinkKey(ref, name)
+            if link.borrower != target.stack or place in known:
+                continue
+            home = homes.get(place)
+            called = home.name if home is not None and home.netns == HOST and home.name not in facts.host.links else name
+            found.append(Nic(name=called, current=place, home=LinkKey(HOST, called), alias=""))
+    return found
 
 
 def _selected(selector: str | NicSelector, loan: NicLoan, seen: Observation | None) -> bool:

@@ -32,6 +32,7 @@ def transition(
 
     `before`: what was committed, and what an unfinished run wanted. `others`: what other stacks want: it stays as it is.
     """
+    before = tuple(before)
     theirs = _shared(others or {})
     earlier: dict[NetnsRef, Namespace] = {}
     networks: dict[str, DockerNetwork] = {}
@@ -59,7 +60,7 @@ def transition(
             home = namespaces[loan.home]
             back = Return(nic=replace(nic, master=loan.master or None), addresses=loan.addresses, routes=loan.routes)
             namespaces[loan.home] = _with_nic(home, back)
-    for nic in stray(target, facts):
+    for nic in stray(target, before, facts):
         home = namespaces.get(HOST, Namespace(ref=HOST))
         namespaces[HOST] = _with_nic(home, Return(nic=nic, addresses=(), routes=()))
     for sysctl in facts.sysctl_loans:
