@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import shutil
+import stat
 import tempfile
 from contextlib import suppress
 from dataclasses import dataclass
@@ -12,6 +12,9 @@ from pathlib import Path
 from netwright.errors import NetwrightError, Refused
 from netwright.frontends.cli.arguments import read_document
 from netwright.revising.publication import Base
+
+MARK = b"\xef\xbb\xbf"
+"""A byte order mark in UTF-8."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,17 +28,17 @@ class Original:
         """In one step, with the file's owner and mode. Raises NetwrightError."""
         encoded = text.encode()
         try:
-            mark = b"\xef\xbb\xbf" if self.path.read_bytes().startswith(b"\xef\xbb\xbf") else b""
+            there, mark = self._present()
             descriptor, name = tempfile.mkstemp(prefix=f".{self.path.name}.", dir=self.path.parent)
             try:
+                # By its descriptor: whoever the folder belongs to could put a link to another file in the place of its name.
                 with os.fdopen(descriptor, "wb") as new:
                     new.write(mark + encoded)
+                    with suppress(PermissionError):
+                        os.fchown(new.fileno(), there.st_uid, there.st_gid)
+                    os.fchmod(new.fileno(), stat.S_IMODE(there.st_mode))
                     new.flush()
                     os.fsync(new.fileno())
-                shutil.copymode(self.path, name)
-                there = self.path.stat()
-                with suppress(PermissionError):
-                    os.chown(name, there.st_uid, there.st_gid)
                 Path(name).replace(self.path)
             except BaseException:
                 Path(name).unlink(missing_ok=True)
@@ -45,6 +48,12 @@ class Original:
                 f"It is done and kept in the stack, but {self.path} could not be changed: {error.strerror}.",
                 hint="change the file by hand: what it lacks the next apply of it takes away",
             ) from error
+
+    def _present(self) -> tuple[os.stat_result, bytes]:
+        """Whose the file is, and the byte order mark that it begins with. A link that has come in its place is not followed. Raises OSError."""
+        descriptor = os.open(self.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(descriptor, "rb") as file:
+            return os.fstat(descriptor), MARK if file.read(len(MARK)) == MARK else b""
 
 
 def open_original(name: str) -> Original:
