@@ -92,6 +92,26 @@ def test_the_refusals_of_the_engine_reach_the_reader(engine, backend):
         execute(backend, reserved)
 
 
+def test_a_container_that_could_not_be_connected_is_on_no_network_and_can_be_connected_later(engine, backend):
+    execute(backend, create(PLAIN))
+    pid = engine.container("web", "--network", "none")
+    engine.docker("network", "disconnect", "none", "web")
+    inside = ("nsenter", f"--net=/proc/{pid}/ns/net")
+    # The name that Docker gives the first interface it makes.
+    engine.run(*inside, "ip", "link", "add", "eth0", "type", "veth", "peer", "name", "other")
+    connect = ConnectContainer(container="web", attachment=Attachment(network="lan", ipv4="10.77.0.77"), why="test")
+    with pytest.raises(OperationFailed, match="file exists"):
+        execute(backend, connect)
+    assert backend.observe().containers["web"].attachments == {}
+    assert execute(backend, DisconnectContainer(container="web", network="lan", why="test")) == 1
+    engine.run(*inside, "ip", "link", "delete", "eth0")
+    assert execute(backend, connect) == 1
+    assert backend.observe().containers["web"].attachments["lan"].ipv4 == "10.77.0.77"
+    assert engine.inspect("network", "lan")["Containers"] != {}
+    assert execute(backend, DisconnectContainer(container="web", network="lan", why="test")) == 1
+    assert engine.inspect("network", "lan")["Containers"] == {}
+
+
 def test_an_engine_that_was_never_there_is_an_observation(tmp_path, monkeypatch):
     monkeypatch.setenv("NETWRIGHT_DOCKER", f"unix://{tmp_path}/none.sock")
     nowhere = DockerEngine()

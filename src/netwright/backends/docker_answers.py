@@ -10,6 +10,7 @@ import ipaddress
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from types import MappingProxyType
 from typing import Any
 
 from netwright.errors import DockerError
@@ -69,8 +70,11 @@ def _bridge(driver: str, options: Mapping[str, str], id_: str) -> str | None:
     return (options.get(BRIDGE_NAME) or f"br-{id_[:_ID_DIGITS]}") if driver == "bridge" else None
 
 
-def container(summary: Answer, inspected: Answer | None, names: Mapping[str, str]) -> Container:
+def container(
+    summary: Answer, inspected: Answer | None, names: Mapping[str, str], ends: Mapping[str, frozenset[str]] = MappingProxyType({})
+) -> Container:
     """One of /containers/json; `inspected`: what /containers/ID/json says of it, if it was asked. `names`: network id → name.
+    `ends`: network id → its endpoints' ids, of the networks that were asked.
 
     The pid and the addresses of a running container are of one answer, so that they are of one run of it.
     """
@@ -80,7 +84,7 @@ def container(summary: Answer, inspected: Answer | None, names: Mapping[str, str
     attachments = {
         name: _attachment(name, endpoint or {}, summary["Id"], running=pid > 0)
         for key, endpoint in endpoints.items()
-        if (name := names.get((endpoint or {}).get("NetworkID") or key, key)) and not (pid and _is_left_over(endpoint or {}))
+        if (name := names.get((endpoint or {}).get("NetworkID") or key, key)) and not (pid and _is_left_over(endpoint or {}, ends))
     }
     mode = (summary.get("HostConfig") or {}).get("NetworkMode") or ""
     return Container(
@@ -95,9 +99,23 @@ def container(summary: Answer, inspected: Answer | None, names: Mapping[str, str
     )
 
 
-def _is_left_over(endpoint: Answer) -> bool:
-    """Of a running container: what an engine before 25 remembers of a connection that it could not make."""
-    return not endpoint.get("EndpointID")
+def endpoint_networks(inspected: Iterable[Answer | None]) -> frozenset[str]:
+    """The ids of the networks that running ones of these containers say they are on."""
+    return frozenset(
+        endpoint["NetworkID"]
+        for told in inspected
+        if told is not None and told.get("State", {}).get("Pid")
+        for endpoint in ((told.get("NetworkSettings") or {}).get("Networks") or {}).values()
+        if (endpoint or {}).get("NetworkID")
+    )
+
+
+def _is_left_over(endpoint: Answer, ends: Mapping[str, frozenset[str]]) -> bool:
+    """Of a running container: what an engine before 25 remembers of a connection that it could not make. With an endpoint, where that
+    failed in the container (an interface there had the name that Docker wanted): then the network has none of that id.
+    """
+    id_ = endpoint.get("EndpointID")
+    return not id_ or id_ not in ends.get(endpoint.get("NetworkID") or "", {id_})
 
 
 def uses_nftables(info: Answer) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -22,7 +22,16 @@ from requests import Response
 from requests.exceptions import RequestException, Timeout
 from urllib3.exceptions import HTTPError
 
-from netwright.backends.docker_answers import Answer, Unreachable, container, network, network_name, understood, uses_nftables
+from netwright.backends.docker_answers import (
+    Answer,
+    Unreachable,
+    container,
+    endpoint_networks,
+    network,
+    network_name,
+    understood,
+    uses_nftables,
+)
 from netwright.errors import DockerError
 from netwright.model.docker import STACK_LABEL, Attachment, DockerNetwork, DockerState
 
@@ -30,6 +39,7 @@ PATIENCE_SECONDS = 60
 """For one answer. Removing a network or disconnecting a container can take an engine some seconds on a busy host."""
 START_IT = "`systemctl start docker` starts it; Debian's package is docker.io; $NETWRIGHT_DOCKER or $DOCKER_HOST says where another one is"
 LOOK_AGAIN = "run the same command again: it looks anew"
+NOT_CONNECTED = "is not connected to"
 IN_USE_BY_SWARM = "in use by task"
 SWARM_PAUSE_SECONDS = 0.05
 NFTABLES_SINCE = (1, 52)
@@ -67,10 +77,10 @@ class DockerSession:
             nftables = self._speaks >= NFTABLES_SINCE and uses_nftables(self._client.info())
             names = {answer["Id"]: network_name(answer) for answer in listed}
             owned = {answer["Id"] for answer in listed if STACK_LABEL in (answer.get("Labels") or {})}
-            containers = [
-                container(summary, self._inspect(summary["Id"]) if _is_to_be_inspected(summary, owned) else None, names)
-                for summary in self._client.containers(all=True)
-            ]
+            summaries = self._client.containers(all=True)
+            inspected = {s["Id"]: self._inspect(s["Id"]) for s in summaries if _is_to_be_inspected(s, owned)}
+            ends = self._endpoints(endpoint_networks(inspected.values()) & owned)
+            containers = [container(summary, inspected.get(summary["Id"]), names, ends) for summary in summaries]
             users: dict[str, list[str]] = {}
             for one in containers:
                 for name in one.attachments:
@@ -150,8 +160,22 @@ class DockerSession:
                 return
             endpoints = found["NetworkSettings"]["Networks"] or {}
             if network_name in endpoints or any((endpoint or {}).get("NetworkID") == on for endpoint in endpoints.values()):
-                with suppress(NotFound):
+                try:
                     self._client.disconnect_container_from_network(found["Id"], on)
+                except NotFound:
+                    return
+                except APIError as refusal:
+                    if NOT_CONNECTED not in str(refusal.explanation):
+                        raise
+
+    def _endpoints(self, networks: Iterable[str]) -> dict[str, frozenset[str]]:
+        """Network's id → the ids of the endpoints that it has: a container may remember one that it could not be given."""
+        found = {}
+        for one in networks:
+            with suppress(NotFound):
+                on_it = self._client.inspect_network(one).get("Containers") or {}
+                found[one] = frozenset(end["EndpointID"] for end in on_it.values())
+        return found
 
     def _find_network(self, name: str, *, ours: bool = False) -> str | None:
         """The id of the network that is called exactly so (and carries our label): the engine's own filter takes any part of a name."""
