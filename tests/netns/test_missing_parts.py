@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import resource
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -9,8 +13,9 @@ from firewall_net import run
 
 from netwright.backends import libnftables, xtables
 from netwright.backends.iptables import Iptables
+from netwright.backends.nfnetlink import NetfilterSocket
 from netwright.backends.nft import Nft
-from netwright.errors import Missing
+from netwright.errors import KernelError, Missing
 from netwright.model.firewall import ForeignChain, ForeignRules, Table
 from netwright.model.netns import HOST
 from netwright.model.operation import ReplaceTable
@@ -54,3 +59,36 @@ def test_without_iptables_only_its_chains_are_missed_and_the_package_is_named(mo
     with pytest.raises(Missing, match="iptables-save is not there") as failure:
         Iptables().observe_foreign({DOCKER_USER}, "web")
     assert failure.value.hint == "install the package iptables"
+
+
+EXITS = """\
+import resource, sys
+from netwright.backends.libnftables import run_nft
+run_nft("list tables")
+if sys.argv[1:] == ["starved"]:
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, 3))
+run_nft("list tables")
+"""
+
+
+def test_when_nftables_library_ends_the_process_its_last_words_say_what_to_do() -> None:
+    done = subprocess.run([sys.executable, "-c", EXITS, "starved"], check=False, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "error: nftables' library has ended this process" in done.stderr
+    assert "hint: when the cause is gone, run: netwright recover" in done.stderr
+
+
+def test_a_process_that_has_used_nftables_library_ends_as_any_other() -> None:
+    done = subprocess.run([sys.executable, "-c", EXITS], check=False, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_process_that_may_open_no_file_more_is_told_so_by_netfilter() -> None:
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, limits[1]))
+    try:
+        with pytest.raises(KernelError, match="^opening a netfilter socket: Too many open files$") as told:
+            NetfilterSocket()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    assert told.value.errno == errno.EMFILE

@@ -7,7 +7,10 @@ in the namespace it is for: that takes 0.03 ms, and one that is kept would keep 
 from __future__ import annotations
 
 import ctypes
+import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 
 from netwright.errors import FirewallError, Missing
@@ -21,6 +24,38 @@ NUMERIC_PROTOCOLS = 1 << 7
 """NFT_CTX_OUTPUT_NUMERIC_PROTO: the same listing with and without /etc/protocols."""
 
 _MESSAGE = re.compile(r"Error: (.*)")
+
+
+ENDED = """\
+error: nftables' library has ended this process, as it does where it gets no memory or no socket; the host may be between two states, and what was begun is written down.
+hint: when the cause is gone, run: netwright recover
+"""
+
+_libc = ctypes.CDLL(None)
+_left: set[int] = set()
+
+
+@ctypes.CFUNCTYPE(None, ctypes.c_void_p)
+def _last_words(stay: int | None) -> None:
+    """Called by exit(3), in the thread that called it, and when the library has been left. There is no way back from exit(3)."""
+    if stay not in _left:
+        os.write(2, ENDED.encode())
+        os._exit(1)
+
+
+@contextmanager
+def _within_the_library() -> Iterator[None]:
+    """It calls exit(3) itself, with statuses that mean something else here (libnftables: nft_mnl_socket_open, memory_allocation_error)."""
+    stay = ctypes.c_char()
+    number = ctypes.addressof(stay)
+    # What atexit(3) is made of, by a handle: Python cannot be called by an exit(3) that comes after its own end.
+    _libc.__cxa_atexit(_last_words, ctypes.c_void_p(number), ctypes.c_void_p(number))
+    try:
+        yield
+    finally:
+        _left.add(number)
+        _libc.__cxa_finalize(ctypes.c_void_p(number))
+        _left.discard(number)
 
 
 @cache
@@ -55,18 +90,19 @@ def run_nft(text: str, *, counters: bool = False) -> str:
     Raises FirewallError with nft's message, Missing.
     """
     library = _library()
-    context = library.nft_ctx_new(0)
-    if not context:
-        raise FirewallError("nftables gave no context")
-    try:
-        library.nft_ctx_buffer_output(context)
-        library.nft_ctx_buffer_error(context)
-        library.nft_ctx_output_set_flags(context, NUMERIC_PROTOCOLS if counters else STATELESS | NUMERIC_PROTOCOLS)
-        if library.nft_run_cmd_from_buffer(context, text.encode()) != 0:
-            raise _refused((library.nft_ctx_get_error_buffer(context) or b"").decode("utf-8", "replace"))
-        return (library.nft_ctx_get_output_buffer(context) or b"").decode("utf-8", "replace")
-    finally:
-        library.nft_ctx_free(context)
+    with _within_the_library():
+        context = library.nft_ctx_new(0)
+        if not context:
+            raise FirewallError("nftables gave no context")
+        try:
+            library.nft_ctx_buffer_output(context)
+            library.nft_ctx_buffer_error(context)
+            library.nft_ctx_output_set_flags(context, NUMERIC_PROTOCOLS if counters else STATELESS | NUMERIC_PROTOCOLS)
+            if library.nft_run_cmd_from_buffer(context, text.encode()) != 0:
+                raise _refused((library.nft_ctx_get_error_buffer(context) or b"").decode("utf-8", "replace"))
+            return (library.nft_ctx_get_output_buffer(context) or b"").decode("utf-8", "replace")
+        finally:
+            library.nft_ctx_free(context)
 
 
 def _refused(output: str) -> FirewallError:

@@ -56,7 +56,9 @@ def in_thread(function: Callable[[], T]) -> T:
 
 
 def in_threads(functions: Sequence[Callable[[], T]]) -> list[T]:
-    """Run each in a thread of its own, all at the same time, as `in_thread`. When all have ended: their results, or the first one's exception."""
+    """Run each in a thread of its own, all at the same time, as `in_thread`. When all have ended: their results, or the first one's exception;
+    KernelError where the system gives no thread.
+    """
     results: dict[int, T] = {}
     failures: dict[int, BaseException] = {}
 
@@ -68,11 +70,18 @@ def in_threads(functions: Sequence[Callable[[], T]]) -> list[T]:
         finally:
             own_tasks.remember(threading.get_native_id())
 
-    threads = [threading.Thread(target=body, args=(number,), name="netwright-netns") for number in range(len(functions))]
+    started: list[threading.Thread] = []
     with _no_interruption():
-        for thread in threads:
-            thread.start()
-        for thread in threads:
+        for number in range(len(functions)):
+            thread = threading.Thread(target=body, args=(number,), name="netwright-netns")
+            try:
+                thread.start()
+            except RuntimeError as error:
+                # Python says neither which system call it was nor why; it is clone(2), and mostly a limit on processes (EAGAIN).
+                failures[number] = KernelError(errno.EAGAIN, f"entering a network namespace: {error}", hint="see `ulimit -u` and pids.max")
+                break
+            started.append(thread)
+        for thread in started:
             thread.join()
     if failures:
         raise failures[min(failures)]

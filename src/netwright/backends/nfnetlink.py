@@ -26,10 +26,13 @@ BATCH_SIZE = 100
 
 
 class NetfilterSocket:
-    """Opened in the calling thread's namespace. A context manager."""
+    """Opened in the calling thread's namespace. A context manager. Every method raises KernelError."""
 
     def __init__(self) -> None:
-        self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, NETLINK_NETFILTER)
+        try:
+            self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, NETLINK_NETFILTER)
+        except OSError as error:
+            raise _refused(error.errno or 0, "opening a netfilter socket") from error
         self._sequence = 0
 
     def __enter__(self) -> Self:
@@ -41,7 +44,7 @@ class NetfilterSocket:
     def get(self, request: Request) -> tuple[bytes, int, int] | None:
         """One object: its message's buffer and the bounds of the body; None where it is not there. Raises KernelError."""
         self._sequence += 1
-        self._socket.send(single(request, self._sequence))
+        self._send(single(request, self._sequence))
         for data, message in self._answers():
             if message.type != NLMSG_ERROR:
                 return data, message.start, message.end
@@ -54,7 +57,7 @@ class NetfilterSocket:
     def dump(self, request: Request) -> Iterator[tuple[bytes, int, int]]:
         """Many objects: for each, its message's buffer and the bounds of the body. Raises KernelError."""
         self._sequence += 1
-        self._socket.send(single(request, self._sequence))
+        self._send(single(request, self._sequence))
         for data, message in self._answers():
             if message.type == NLMSG_DONE:
                 if code := decode_done(data, message):
@@ -70,7 +73,7 @@ class NetfilterSocket:
             part = requests[position : position + BATCH_SIZE]
             first = self._sequence + 1
             self._sequence += len(part)
-            self._socket.send(batch(part, first))
+            self._send(batch(part, first))
             refusals = []
             for data, message in self._answers(first):
                 code = decode_answer(data, message).code
@@ -81,11 +84,20 @@ class NetfilterSocket:
             if refusals:
                 raise _refused(refusals[0], "changing netfilter")
 
+    def _send(self, data: bytes) -> None:
+        try:
+            self._socket.send(data)
+        except OSError as error:
+            raise _refused(error.errno or 0, "sending to netfilter") from error
+
     def _answers(self, first: int | None = None) -> Iterator[tuple[bytes, Message]]:
         """Messages that answer the requests from `first` (the last one only, by default)."""
         oldest = self._sequence if first is None else first
         while True:
-            data = self._socket.recv(BUFFER_SIZE)
+            try:
+                data = self._socket.recv(BUFFER_SIZE)
+            except OSError as error:
+                raise _refused(error.errno or 0, "reading from netfilter") from error
             if len(data) < HEADER.size:
                 return
             for message in split(data):

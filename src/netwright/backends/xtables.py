@@ -70,9 +70,12 @@ def _program(family: int, variant: Variant, verb: str) -> str:
 
 
 def _run(command: list[str], text: str) -> str:
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        own_tasks.remember(process.pid)
-        told, complaint = process.communicate(text)
+    try:
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+            own_tasks.remember(process.pid)
+            told, complaint = process.communicate(text)
+    except OSError as error:
+        raise FirewallError(f"{command[0]} cannot be run: {error.strerror}") from error
     if process.returncode != 0:
         raise FirewallError(f"{Path(command[0]).name} says: {complaint.strip() or f'exit status {process.returncode}'}")
     return told
