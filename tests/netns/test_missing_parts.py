@@ -87,7 +87,7 @@ def test_a_process_that_may_open_no_file_more_is_told_so_by_netfilter() -> None:
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (0, limits[1]))
     try:
-        with pytest.raises(KernelError, match="^opening a netfilter socket: Too many open files$") as told:
+        with pytest.raises(KernelError, match=r"^opening a netfilter socket: Too many open files$") as told:
             NetfilterSocket()
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, limits)

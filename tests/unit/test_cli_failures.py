@@ -14,6 +14,7 @@ from click.testing import CliRunner
 
 from netwright.errors import (
     ApplyFailed,
+    BackendError,
     Busy,
     DockerError,
     Interrupted,
@@ -25,6 +26,7 @@ from netwright.errors import (
     Refused,
     SpecError,
 )
+from netwright.frontends.cli import failure as failure_module
 from netwright.frontends.cli import program as program_module
 from netwright.frontends.cli.program import program
 
@@ -261,3 +263,24 @@ def test_a_root_without_capabilities_is_told_which_are_missing() -> None:
         "error: netwright recover changes the host's networks: this root lacks CAP_SYS_ADMIN. Nothing was touched.\n"
         "hint: in a container, start it with --privileged; otherwise run it outside of the sandbox that took them away\n"
     )
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        KernelError(12, "opening an rtnetlink socket: no memory", hint="free some"),
+        Missing("nft is not there.", hint="install it"),
+        BackendError("The state folder cannot be used."),
+        Refused("There is no NIC eth7."),
+    ],
+)
+def test_what_fails_before_the_first_change_says_that_nothing_was_touched(error: NetwrightError) -> None:
+    said, hint = str(error), error.hint
+    with pytest.raises(type(error)) as told, failure_module.untouched():
+        raise error
+    assert (str(told.value), told.value.hint) == (f"{said}\nNothing was touched.", hint)
+
+
+def test_a_failure_that_says_itself_what_the_state_is_is_left_as_it_is() -> None:
+    with pytest.raises(ApplyFailed, match=r"^The host is as before$"), failure_module.untouched():
+        raise ApplyFailed("The host is as before", rolled_back=True)

@@ -38,7 +38,7 @@ def test_where_the_system_gives_no_thread_the_caller_is_told_so() -> None:
     # No address space has room for such a stack.
     size = threading.stack_size(1 << 46)
     try:
-        with pytest.raises(KernelError, match="^entering a network namespace: can't start new thread$") as told:
+        with pytest.raises(KernelError, match=r"^entering a network namespace: can't start new thread$") as told:
             in_threads((threading.get_ident, threading.get_ident))
     finally:
         threading.stack_size(size)

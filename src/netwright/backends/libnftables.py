@@ -35,12 +35,14 @@ _libc = ctypes.CDLL(None)
 _left: set[int] = set()
 
 
-@ctypes.CFUNCTYPE(None, ctypes.c_void_p)
 def _last_words(stay: int | None) -> None:
     """Called by exit(3), in the thread that called it, and when the library has been left. There is no way back from exit(3)."""
     if stay not in _left:
         os.write(2, ENDED.encode())
         os._exit(1)
+
+
+_LAST_WORDS = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(_last_words)
 
 
 @contextmanager
@@ -49,7 +51,7 @@ def _within_the_library() -> Iterator[None]:
     stay = ctypes.c_char()
     number = ctypes.addressof(stay)
     # What atexit(3) is made of, by a handle: Python cannot be called by an exit(3) that comes after its own end.
-    _libc.__cxa_atexit(_last_words, ctypes.c_void_p(number), ctypes.c_void_p(number))
+    _libc.__cxa_atexit(_LAST_WORDS, ctypes.c_void_p(number), ctypes.c_void_p(number))
     try:
         yield
     finally:

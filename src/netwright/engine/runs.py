@@ -18,7 +18,7 @@ from netwright.engine.recording import deed_of, failed_deed, told_before
 from netwright.engine.target import Draw, draw
 from netwright.engine.tolerance import EVERYTHING, NOTHING, Tolerance
 from netwright.engine.unreached import left_in_docker
-from netwright.errors import ApplyFailed, BackendError, Interrupted, NetwrightError, Refused, SpecError
+from netwright.errors import ApplyFailed, Interrupted, NetwrightError, Refused, SpecError
 from netwright.model.caller import Caller
 from netwright.model.deed import Act, Result
 from netwright.model.operation import AnyOperation, ConnectContainer, CreateDockerNetwork, Plan
@@ -88,11 +88,9 @@ class Runs:
         journal = drawn.journal(document, cut_off, started_at=time.time())
         deadline = None
         intended = drawn.plan.operations
-        try:
-            with undisturbed():
-                self._begin(journal, drawn.plan)
-        except BackendError as error:
-            raise BackendError(f"{error}\nNothing was touched.", hint=error.hint) from error
+        # What cannot be written down here has not been begun: nothing was touched.
+        with undisturbed():
+            self._begin(journal, drawn.plan)
         try:
             with sigterm_interrupts():
                 drawn, done = self._reach(stack, document, drawn, journal, tolerance=tolerance, patient=tolerance.news)

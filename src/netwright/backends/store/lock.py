@@ -11,7 +11,7 @@ import fcntl
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from netwright.errors import Busy
@@ -34,7 +34,9 @@ def hold(path: str, *, wait: bool, waiting: Callable[[str], None]) -> Iterator[N
             try:
                 yield
             finally:
-                os.ftruncate(lock, 0)
+                # A name that stays there is overwritten by the next holder: no reason to call what was done a failure.
+                with suppress(OSError):
+                    os.ftruncate(lock, 0)
         finally:
             os.close(lock)
     finally:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import click
 
-from netwright.errors import NetwrightError, Refused, SpecError
+from netwright.errors import BackendError, Missing, NetwrightError, Refused, SpecError
 from netwright.frontends.cli import say
 from netwright.report.exit_status import DIFFERENT, FAILED, INTERRUPTED, USAGE, exit_status
 
@@ -26,13 +26,18 @@ __all__ = [
 ]
 
 
+_UNTOUCHED = "Nothing was touched."
+
+
 @contextmanager
 def untouched() -> Iterator[None]:
-    """For what changes the host: the engine refuses before its first change, and that is said."""
+    """For what changes the host: what the engine raises by itself comes before its first change, and that is said."""
     try:
         yield
-    except Refused as error:
-        raise Refused(f"{error}\nNothing was touched.", hint=error.hint) from None
+    except (Refused, BackendError, Missing) as error:
+        if not str(error).endswith(_UNTOUCHED):
+            error.args = (f"{error}\n{_UNTOUCHED}",)
+        raise
 
 
 def tell(error: NetwrightError, *, as_json: bool) -> int:
