@@ -6,7 +6,9 @@ import json
 from collections.abc import Iterator
 
 from forgery import advertisement, frame, mac, port_of, send
-from stacks import HOST, Stacks, addresses, reaches, routes, run
+from stacks import HOST, Stacks, addresses, devices, reaches, routes, run
+
+from netwright.errors import NetwrightError, Refused
 
 FOUR = """\
 version: 1
@@ -57,4 +59,33 @@ def the_owner_of_a_mac_address(stacks: Stacks, every: int) -> Iterator[str]:
     stacks.destroy("guarded")
 
 
-IMPOSTORS = (the_hosts_router, the_owner_of_a_mac_address)
+def a_nic_that_was_lent(stacks: Stacks, every: int) -> Iterator[str]:
+    """a namespace's program marks its links: one gets to the host"""
+    for dev, mark in (
+        ("eth7", "netwright-loan:guarded"),
+        ("eth0", "netwright-loan:guarded"),
+        ("eth7", "netwright:guarded"),
+        ("eth0", ""),
+        ("lo", "netwright-loan:guarded"),
+        ("lo", ""),
+    ):
+        stacks.apply(GUARDED)
+        before = devices()
+        run("ip", "link", "add", "eth7", "type", "veth", "peer", "name", "evil", netns="bad")
+        run("ip", "link", "set", "dev", dev, "alias", mark, netns="bad")
+        try:
+            stacks.apply(GUARDED)
+        except NetwrightError as error:
+            yield "" if isinstance(error, Refused) else f"{dev} as {mark!r}: apply failed: {error}"
+        yield "" if devices() == before else f"{dev} as {mark!r}: the host has {devices()} after an apply"
+        try:
+            stacks.destroy("guarded")
+        except NetwrightError as error:
+            yield f"{dev} as {mark!r}: destroy failed: {error}"
+        left = [one for one in devices() if one != "eth1"]
+        yield f"{dev} as {mark!r}: the host has {left} after a destroy" if left else ""
+        # What does not say any more that it is the stack's is left alone.
+        run("ip", "netns", "delete", "bad", check=False)
+
+
+IMPOSTORS = (the_hosts_router, the_owner_of_a_mac_address, a_nic_that_was_lent)

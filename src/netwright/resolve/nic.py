@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from netwright.errors import Problem
@@ -75,7 +75,12 @@ def _stands_there(endpoint: Endpoint, stack: str, facts: Facts) -> bool:
 def whereabouts(loan: NicLoan, stack: str, facts: Facts) -> LinkKey | None:
     """Where a borrowed NIC is now: where the stack put it, or back on the host if its namespace died; None: it is gone."""
     there = facts.observed.namespaces.get(loan.netns)
-    if there is not None and (link := there.links.get(loan.new_name)) is not None and link.borrower == stack:
+    if (
+        there is not None
+        and (link := there.links.get(loan.new_name)) is not None
+        and link.borrower == stack
+        and _may_be_the_one(there.seen, loan, link)
+    ):
         rivals = [x for x in facts.nic_loans if (x.netns, x.new_name) == (loan.netns, loan.new_name) and x.name != loan.name]
         # Of two that were lent to one place the first may have gone home already.
         if not rivals or _is_the_one_in(there.seen, loan, link) or all(_is_at_home(x, facts) for x in rivals):
@@ -106,10 +111,16 @@ def _is_the_one(facts: Facts, name: str, link: Link, loan: NicLoan) -> bool:
     return _is_the_one_in(facts.host.seen, loan, link) or (name in (loan.name, loan.new_name) and link.mac == loan.mac)
 
 
+def _may_be_the_one(seen: Mapping[str, Observation], loan: NicLoan, link: Link) -> bool:
+    """A mark and a name can be written by whoever may do so where the NIC was put; the address that is burnt into one cannot."""
+    observation = seen.get(link.name)
+    return loan.permanent_mac is None or (observation is not None and observation.permanent_mac == loan.permanent_mac)
+
+
 def _is_the_one_in(seen: Mapping[str, Observation], loan: NicLoan, link: Link) -> bool:
     observation = seen.get(link.name)
     burnt_in = observation.permanent_mac if observation else None
-    return burnt_in == loan.permanent_mac if burnt_in and loan.permanent_mac else link.mac == loan.mac
+    return burnt_in == loan.permanent_mac if loan.permanent_mac else link.mac == loan.mac
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,10 +150,12 @@ def give_back(loan: NicLoan, stack: str, facts: Facts) -> Return | None:
     return Return(nic=nic, addresses=loan.addresses, routes=loan.routes)
 
 
-def stray(target: Desired, before: Iterable[Desired], facts: Facts) -> list[Nic]:
+def stray(target: Desired, facts: Facts, before: Collection[Desired]) -> list[Nic]:
     """NICs that carry the stack's mark, and neither it nor its memory knows why: they go home, and lose it.
 
-    What they were called there may be known from what the stack wanted `before`.
+    `before`: what the stack wanted so far; from that may be known what they were called there. Marks in a namespace can be written by
+    whoever may do so there (a program with CAP_NET_ADMIN), who would so have a link of theirs put into the host. So they are believed where
+    the stack had a NIC; and, where nothing at all is remembered, of what no program can make: a device that has no kind.
     """
     known = {whereabouts(loan, target.stack, facts) for loan in facts.nic_loans}
     known |= {link.origin() for namespace in target.state.namespaces.values() for link in namespace.links.values()}
@@ -155,14 +168,21 @@ def stray(target: Desired, before: Iterable[Desired], facts: Facts) -> list[Nic]
     }
     found = []
     for ref in sorted(facts.observed.namespaces, key=lambda ref: ref.key):
-        for name, link in facts.observed.namespaces[ref].links.items():
+        there = facts.observed.namespaces[ref]
+        for name, link in there.links.items():
             place = LinkKey(ref, name)
-            if link.borrower != target.stack or place in known:
+            if link.borrower != target.stack or link.innate or place in known:
                 continue
-            home = homes.get(place)
-            called = home.name if home is not None and home.netns == HOST and home.name not in facts.host.links else name
-            found.append(Nic(name=called, current=place, home=LinkKey(HOST, called), alias=""))
+            if ref == HOST or place in homes or (not before and _is_a_device(there.seen.get(name))):
+                home = homes.get(place)
+                called = home.name if home is not None and home.netns == HOST and home.name not in facts.host.links else name
+                found.append(Nic(name=called, current=place, home=LinkKey(HOST, called), alias=""))
     return found
+
+
+def _is_a_device(observation: Observation | None) -> bool:
+    """Not made by a message, as what has a kind is: also one that no file here describes."""
+    return observation is not None and not observation.kind
 
 
 def _selected(selector: str | NicSelector, loan: NicLoan, seen: Observation | None) -> bool:

@@ -60,7 +60,7 @@ def transition(
             home = namespaces[loan.home]
             back = Return(nic=replace(nic, master=loan.master or None), addresses=loan.addresses, routes=loan.routes)
             namespaces[loan.home] = _with_nic(home, back)
-    for nic in stray(target, before, facts):
+    for nic in stray(target, facts, before):
         home = namespaces.get(HOST, Namespace(ref=HOST))
         namespaces[HOST] = _with_nic(home, Return(nic=nic, addresses=(), routes=()))
     for sysctl in facts.sysctl_loans:
