@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
 
 from netwright.kinds.bridge import Bridge
@@ -43,3 +45,17 @@ def test_pyroute2_reads_it():
 
 def test_a_program_that_speaks_stp_counts_as_stp():
     assert Bridge.read_info_data(b"\x08\x00\x05\x00\x02\x00\x00\x00", None) == {"stp": True}
+
+
+def test_what_a_changing_spanning_tree_hides_is_no_difference():
+    # ip -d link: forward_delay 200 ageing_time 400 stp_state 1 topology_change 1
+    shown = (
+        b"\x08\x00\x01\x00\xc8\x00\x00\x00\x08\x00\x04\x00\x90\x01\x00\x00\x08\x00\x05\x00\x01\x00\x00\x00\x05\x00\x0e\x00\x01\x00\x00\x00"
+    )
+    hidden = Bridge(name="br0", **Bridge.read_info_data(shown, None))
+    wanted = Bridge(name="br0", stp=True, forward_delay_seconds=2, ageing_seconds=77)
+    assert wanted.changes(hidden, wanted) == frozenset()
+    assert wanted.changes(hidden, replace(wanted, ageing_seconds=99)) == {"ageing_seconds"}
+    assert wanted.changes(hidden, None) == {"ageing_seconds"}
+    assert wanted.changes(replace(hidden, ageing_seconds=88), wanted) == {"ageing_seconds"}
+    assert wanted.changes(replace(hidden, topology_changes=False), wanted) == {"ageing_seconds"}

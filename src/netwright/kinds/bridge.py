@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from netwright.model.link import Link, LinkKey
@@ -16,6 +16,7 @@ from netwright.rtnl.constants import (
     IFLA_BR_MCAST_SNOOPING,
     IFLA_BR_MULTI_BOOLOPT,
     IFLA_BR_STP_STATE,
+    IFLA_BR_TOPOLOGY_CHANGE,
     USER_HZ,
 )
 
@@ -47,6 +48,14 @@ class Bridge(Link):
     multicast_snooping: bool | None = None
     learns_from_own_groups: bool | None = None
     """Whether it learns where a sender is from frames to 01:80:c2:00:00:0X, which it keeps to itself (linux/if_bridge.h: BR_BOOLOPT_NO_LL_LEARN)."""
+    topology_changes: bool = field(default=False, compare=False)
+    """Observed only: the spanning tree has just changed; for half a minute addresses are forgotten faster than is set."""
+
+    def veiled(self, observed: Link) -> frozenset[str]:
+        """net/bridge/br_stp.c: __br_set_topology_change. What is set comes back, and is not shown until then."""
+        if not isinstance(observed, Bridge) or not observed.topology_changes or observed.forward_delay_seconds is None:
+            return frozenset()
+        return frozenset({"ageing_seconds"} if observed.ageing_seconds == 2 * observed.forward_delay_seconds else ())
 
     def ip_words(self, fields: frozenset[str]) -> tuple[str, ...]:
         """ip-link(8) takes a bridge's times in hundredths of a second."""
@@ -88,6 +97,8 @@ class Bridge(Link):
         if (stp := found.get(IFLA_BR_STP_STATE)) is not None:
             # 2: a program speaks the protocol in the kernel's stead (BR_USER_STP).
             own["stp"] = as_u32(stp) != 0
+        if (changes := found.get(IFLA_BR_TOPOLOGY_CHANGE)) is not None:
+            own["topology_changes"] = as_u8(changes) != 0
         if (snooping := found.get(IFLA_BR_MCAST_SNOOPING)) is not None:
             own["multicast_snooping"] = as_u8(snooping) != 0
         if (options := found.get(IFLA_BR_MULTI_BOOLOPT)) is not None:

@@ -119,6 +119,10 @@ class Link:
         """
         return {}
 
+    def veiled(self, observed: Link) -> frozenset[str]:  # noqa: ARG002 - for kinds that have such fields
+        """Names of the managed fields that the kernel shows otherwise at this moment than they are set."""
+        return frozenset()
+
     def fixed(self, observed: Link) -> frozenset[str]:
         """Of the differences those for which it must be made anew."""
         return self.differences(observed) & self.recreate_on
@@ -130,6 +134,12 @@ class Link:
             for name in managed_fields(type(self))
             if (want := getattr(self, name)) is not None and want != getattr(observed, name, None)
         )
+
+    def changes(self, observed: Link, earlier: Link | None) -> frozenset[str]:
+        """Names of the managed fields that are to be set. What cannot be seen at this moment is as `earlier` stated it."""
+        differences = self.differences(observed)
+        veiled = self.veiled(observed) & differences if differences else differences
+        return differences - {name for name in veiled if type(earlier) is type(self) and getattr(earlier, name) == getattr(self, name)}
 
 
 _managed: dict[type[Link], tuple[str, ...]] = {}

@@ -66,7 +66,8 @@ def plan_links(desired: Desired, observed: State, doomed_netns: frozenset[NetnsR
             elif have is None or key in result.doomed:
                 missing[link.name] = link
             else:
-                _change(result, ref, link.unlike(earlier.get(link.name)), _freed(have, ref, result), "not as in the file")
+                before = earlier.get(link.name)
+                _change(result, ref, link.unlike(before), _freed(have, ref, result), "not as in the file", before)
         result.fresh.update(LinkKey(ref, name) for name in missing)
         draft.claimed_links.update(LinkKey(ref, name) for name in missing)
     _move(result.moves, Step.BORROW if result.fresh.isdisjoint(result.moves) else Step.VACATE, draft)
@@ -135,8 +136,8 @@ def _freed(have: Link, ref: NetnsRef, result: LinkPlan) -> Link:
     return replace(have, master="") if have.master and LinkKey(ref, have.master) in result.doomed else have
 
 
-def _change(result: LinkPlan, ref: NetnsRef, link: Link, have: Link | None, why: str) -> None:
-    fields = link.differences(have) if have is not None else _stated(link)
+def _change(result: LinkPlan, ref: NetnsRef, link: Link, have: Link | None, why: str, earlier: Link | None = None) -> None:
+    fields = link.changes(have, earlier) if have is not None else _stated(link)
     if fields:
         if "up" in fields and not link.up and have is not None:
             result.falling.add(LinkKey(ref, link.name))
