@@ -47,6 +47,7 @@ __all__ = [
     "open_world",
     "peer_caller",
     "state_folder",
+    "this_process",
 ]
 
 STATE_FOLDER = "/var/lib/netwright"

@@ -44,6 +44,14 @@ def of_stacks(folder: Path) -> Memory:
     return Memory(words=words, whole=(dict(commits), dict(journals), dict(trials), dict(loans), leases, fingerprints, tuple(deeds)))
 
 
+def of_log(folder: Path) -> Memory:
+    """The moments of the first and the last entry of the log of changes."""
+    with closing(SqliteStore(str(folder))) as store:
+        deeds = tuple(store.deeds())
+    _look_into(folder / "state.db")
+    return Memory(words=f"{deeds[0].at:.0f} to {deeds[-1].at:.0f}" if deeds else "empty", whole=deeds)
+
+
 def of_driver(folder: Path) -> Memory:
     """How many pools, leases, networks and endpoints."""
     with closing(DriverStore(str(folder))) as store:

@@ -11,7 +11,7 @@ from pathlib import Path
 from own_host import FOLDERS
 from torture.disk_writes import Recording, record
 from torture.power_host import CONFIGURED, booted
-from torture.power_memory import of_driver, of_events, of_stacks
+from torture.power_memory import of_driver, of_events, of_log, of_stacks
 from torture.power_replay import Scene
 
 STATES = Path(__file__).parents[1] / "unit" / "states"
@@ -100,14 +100,15 @@ def upgrades(place: Path) -> Iterator[Scene]:
 
 _MANY = """
 import sys
-from netwright.backends.store import SqliteStore
+from netwright.backends.store import SqliteStore, deeds
 from netwright.model.deed import Act, Deed, Result
+deeds.MOST = 3
 store = SqliteStore(sys.argv[1])
 with store._database.writing():
     pass
 store._database._connection.execute("PRAGMA wal_autocheckpoint = 9")
 for number in range(6):
-    store.record(Deed(at=1.5e9 + number, act=Act.APPLY, stack="lab", result=Result.DONE, message="x" * 3000))
+    store.record(Deed(at=float(number), act=Act.APPLY, stack="lab", result=Result.DONE, message="x" * 3000))
     print(number, flush=True)
 store.close()
 """
@@ -137,7 +138,12 @@ for number in range(9):
 def others(place: Path) -> Iterator[Scene]:
     """A checkpoint of the write-ahead log, the memory of Docker's driver, and the daemon's log of events."""
     programs = (
-        ("checkpoints of the write-ahead log", _MANY, of_stacks, tuple(f"nothing; log: {number}" for number in range(7))),
+        (
+            "checkpoints of the write-ahead log, and the log of changes turned over",
+            _MANY,
+            of_log,
+            ("empty", "0 to 0", "0 to 1", "0 to 2", "1 to 3", "2 to 4", "3 to 5"),
+        ),
         (
             "the memory of Docker's driver",
             _DRIVER,

@@ -168,6 +168,36 @@ def test_the_newest_are_kept_and_none_for_ever(tmp_path: Path, monkeypatch: pyte
     store.close()
 
 
+def test_what_the_daemon_repairs_sweeps_out_nothing_that_people_did(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deeds, "MOST", 4)
+    monkeypatch.setattr(deeds, "MOST_REPAIRS", 2)
+    store = SqliteStore(str(tmp_path))
+    for number in range(6):
+        store.record(deed(number))
+        for repair in range(3):
+            store.record(replace(deed(100 * number + repair, at=1_700_000_000.5 + number), act=Act.REPAIR))
+    kept = [(one.act, one.done[0]) for one in store.deeds()]
+    assert [done for act, done in kept if act is Act.APPLY] == ["number 2", "number 3", "number 4", "number 5"]
+    assert [done for act, done in kept if act is Act.REPAIR] == ["number 501", "number 502"]
+    store.close()
+
+
+def test_ten_thousand_entries_take_no_more_room_than_those_that_are_kept(tmp_path: Path) -> None:
+    store = SqliteStore(str(tmp_path))
+    sizes = []
+    for thousand in range(10):
+        with store._transaction() as database:
+            for number in range(1000):
+                deeds.write(database, replace(deed(1000 * thousand + number), message="m" * 300))
+        store.close()
+        sizes.append((tmp_path / "state.db").stat().st_size)
+    assert len(store.deeds()) == deeds.MOST
+    assert store.deeds()[0].done == ("number 5000",)
+    assert max(sizes[5:]) - min(sizes[5:]) <= 65536
+    assert max(sizes) < 10_000_000
+    store.close()
+
+
 def test_it_is_shown_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TZ", "UTC")
     time.tzset()

@@ -93,6 +93,19 @@ def test_it_has_the_shape_of_a_new_one_then(version: int, tmp_path: Path) -> Non
     assert shape(tmp_path / "old") == shape(tmp_path / "new")
 
 
+def test_of_the_log_the_repairs_are_told_apart_then(tmp_path: Path) -> None:
+    written_by(3, tmp_path).close()
+    with closing(sqlite3.connect(tmp_path / "state.db")) as database:
+        (at, text) = database.execute("SELECT at, deed FROM deeds WHERE id = 3").fetchone()
+        repair = text.replace('{"act":"apply"', '{"act":"repair"', 1)
+        database.execute("INSERT INTO deeds (at, stack, deed) VALUES (?, 'lab', ?)", (at, repair))
+        database.commit()
+    with closing(SqliteStore(str(tmp_path))) as store:
+        assert [deed.act.value for deed in store.deeds()] == ["apply", "apply", "apply", "repair"]
+    with closing(sqlite3.connect(tmp_path / "state.db")) as database:
+        assert database.execute("SELECT id, repair FROM deeds ORDER BY id").fetchall() == [(1, 0), (2, 0), (3, 0), (4, 1)]
+
+
 def a_borrowed_nic() -> FakeWorld:
     """The host on which `edge` has its NIC, as far as the NIC goes."""
     world = a_host()

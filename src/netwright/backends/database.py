@@ -146,8 +146,9 @@ class Database:
         make_private(folder)
         with _MAKING, _unfinished(self.file) as new:
             with closing(sqlite3.connect(new, isolation_level=None)) as connection:
-                connection.execute("PRAGMA journal_mode = WAL")
                 self._migrate(connection)
+                # Last: what is in a write-ahead log when the disk is full, its connection's end does not tell.
+                connection.execute("PRAGMA journal_mode = WAL")
             _give_name(new, self.file)
         _keep_names(folder)
 

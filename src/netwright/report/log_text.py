@@ -1,7 +1,7 @@
 """The log of changes, as `netwright log` shows it: for a person, and as a JSON document.
 
     {version, entries: [{at, act, stack, result, message, done: [SENTENCE…], more, before, after,
-      caller: {pid, uid, user, sudo_user, login_uid, login_user, command, sessions: [{address, port, client, client_port}]}}]}
+      caller: {pid, uid, user, sudo_user, login_uid, login_user, command, sessions: [{address, port, client, client_port, protocol}]}}]}
 
 `at`: seconds since the epoch. `before`, `after`: SHA-256 of the committed file, null where there is none. `more`: operations beyond
 those in `done`. `caller` is null where it is not known.

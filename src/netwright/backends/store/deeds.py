@@ -1,6 +1,7 @@
 """The log of what was changed: rows beside what they tell of, written in the same transaction.
 
-The newest `MOST` are kept, of no more than `DAYS`; each new one sweeps out what is older.
+The newest `MOST` are kept, and the newest `MOST_REPAIRS` of the daemon's own: containers that come and go, or somebody who fights the
+daemon, do not sweep out what people did. None is older than `DAYS`. Each new one sweeps out what is too much.
 """
 
 from __future__ import annotations
@@ -14,14 +15,19 @@ from netwright.model.caller import Caller, Connection
 from netwright.model.deed import Act, Deed, Result
 
 MOST = 5000
+MOST_REPAIRS = 2000
 DAYS = 400
 _DAY = 86_400.0
 
 
 def write(database: sqlite3.Connection, deed: Deed) -> None:
     """Within a transaction."""
-    database.execute("INSERT INTO deeds (at, stack, deed) VALUES (?, ?, ?)", (deed.at, deed.stack, dump(deed)))
-    database.execute("DELETE FROM deeds WHERE id <= (SELECT max(id) FROM deeds) - ?", (MOST,))
+    repair = deed.act is Act.REPAIR
+    database.execute("INSERT INTO deeds (at, stack, deed, repair) VALUES (?, ?, ?, ?)", (deed.at, deed.stack, dump(deed), int(repair)))
+    database.execute(
+        "DELETE FROM deeds WHERE repair = ?1 AND id <= (SELECT id FROM deeds WHERE repair = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2)",
+        (int(repair), MOST_REPAIRS if repair else MOST),
+    )
     database.execute("DELETE FROM deeds WHERE at < ?", (deed.at - DAYS * _DAY,))
 
 

@@ -32,6 +32,12 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "ALTER TABLE trials ADD COLUMN boot TEXT NOT NULL DEFAULT ''",
         "ALTER TABLE trials ADD COLUMN since_boot REAL NOT NULL DEFAULT 0",
     ),
+    (
+        "ALTER TABLE deeds ADD COLUMN repair INTEGER NOT NULL DEFAULT 0",
+        """UPDATE deeds SET repair = 1 WHERE deed LIKE '{"act":"repair",%'""",
+        "CREATE INDEX deeds_by_kind ON deeds (repair, id)",
+        "CREATE INDEX deeds_by_age ON deeds (at)",
+    ),
 )
 
 TABLES = ("commits", "loans", "journals", "trials")

@@ -19,7 +19,7 @@ def log(stack: str | None, *, full: bool, as_json: bool) -> int:
 
     Every apply, destroy, publish, confirm and recover, what was refused or rolled back, and what the daemon repaired: with the time, the user
     (and who became it by sudo, or logged in), the command, and what was done. A stack that is gone is still in it. The newest 5000
-    entries are kept, of the last 400 days. "netwright events" tells why the daemon repaired something.
+    entries are kept, and 2000 of the daemon's repairs, of the last 400 days. "netwright events" tells why the daemon repaired something.
 
     \b
     Example: sudo netwright log

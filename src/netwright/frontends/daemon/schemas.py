@@ -30,7 +30,9 @@ def _log_entry() -> dict[str, Any]:
     nullable = {"type": ["string", "null"]}
     count = {"type": "integer"}
     text = {"type": "string"}
-    session = object_of(address=text, port=count, client=text, client_port=count)
+    session = object_of(
+        address=text, port=count, client=text, client_port=count, protocol={"enum": ["tcp", "udp"], "description": "udp: mosh's"}
+    )
     caller = object_of(
         pid=count,
         uid=count,

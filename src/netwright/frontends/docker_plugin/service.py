@@ -20,7 +20,17 @@ from netwright.frontends.docker_plugin.server import PluginServer
 from netwright.frontends.docker_plugin.stacks import Stacks
 from netwright.frontends.docker_plugin.watch import Watch
 from netwright.model.docker import DockerState
-from netwright.wiring import driver_folder, make_readable, notify, only_one, open_docker, open_driver_store, open_store, open_world
+from netwright.wiring import (
+    driver_folder,
+    make_readable,
+    notify,
+    only_one,
+    open_docker,
+    open_driver_store,
+    open_store,
+    open_world,
+    this_process,
+)
 
 SOCKET = "/run/docker/plugins/netwright.sock"
 """Where Docker looks for a driver of this name."""
@@ -50,7 +60,7 @@ def open_driver(told: Told) -> Driver:
     """The driver of this host. The stack of its networks is kept apart from the user's stacks (see Driver)."""
     return Driver(
         memory=open_driver_store(),
-        engine=Engine(open_world(), open_store(driver_folder()), Silent()),
+        engine=Engine(open_world(), open_store(driver_folder()), Silent(), this_process()),
         fabric=Fabric(open_world()),
         stacks=Stacks(open_store()),
         site=site(),
