@@ -164,8 +164,12 @@ class Store(Protocol):
         loans: Sequence[Loan],
         fingerprints: Mapping[str, str],
         deed: Deed | None = None,
+        left: Journal | None = None,
     ) -> None:
-        """The run is done and verified: this is the stack now (None: it is gone). Drops its journal. Atomic, durable."""
+        """The run is done and verified: this is the stack now (None: it is gone). Drops its journal. Atomic, durable.
+
+        `left`: what could not be removed with it, and takes the journal's place: it is as unfinished as what was cut off.
+        """
 
     def trials(self) -> Mapping[str, Trial]: ...
 

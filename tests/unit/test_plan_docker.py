@@ -345,6 +345,11 @@ def test_an_engine_that_is_not_there_refuses_only_what_needs_it():
         earlier_attachments={"db": frozenset({"custom"}), "web": frozenset({"custom"})},
         claims=Claims(docker_networks=frozenset({"begun"})),
     )
+    assert docker_operations(everything, away).left == (
+        "removing the Docker network begun",
+        "removing the Docker network old",
+        "disconnecting the container db from custom",
+    )
     assert docker_operations(everything, away).refused == (
         "the Docker network custom, removing the Docker network begun, removing the Docker network old, the container web on custom, disconnecting the container db from custom need Docker: nobody answers; "
         + start,

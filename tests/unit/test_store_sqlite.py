@@ -133,6 +133,14 @@ def test_a_stack_that_is_gone_leaves_no_row(store: SqliteStore, folder: Path) ->
     assert everything(folder) == NOTHING
 
 
+def test_what_could_not_be_removed_with_a_stack_stays_written_down_with_its_loans(store: SqliteStore, folder: Path) -> None:
+    store.commit("shop", COMMIT, leases={"k": "10.2.2.2"}, loans=[NIC, FORWARD], fingerprints={"f": "g"})
+    store.commit("shop", None, leases={}, loans=[FORWARD], fingerprints={}, left=JOURNAL)
+    assert everything(folder) == ({}, {}, {"shop": (FORWARD,)}, {"shop": JOURNAL}, {}, {})
+    store.commit("shop", COMMIT, leases={}, loans=[], fingerprints={}, left=JOURNAL)
+    assert everything(folder) == ({"shop": COMMIT}, {}, {}, {"shop": JOURNAL}, {}, {})
+
+
 def test_a_trial_is_set_replaced_and_dropped_and_outlives_a_commit(store: SqliteStore) -> None:
     store.set_trial("shop", Trial(stack="shop", spec=None, source="shop.yaml", leases={}, deadline=1700000100.5))
     trial = Trial(stack="shop", spec="version: 1\n", source="-", leases={"lan/host/eth0/10.5.0.0/24": "10.5.0.2"}, deadline=1700000200.5)

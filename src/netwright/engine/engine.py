@@ -13,7 +13,7 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
-from netwright.engine.failure import Unsettled, hint_for, reason_of
+from netwright.engine.failure import Unsettled, hint_for, left_behind, reason_of
 from netwright.engine.guard import lockout_reasons
 from netwright.engine.interruption import undisturbed
 from netwright.engine.outcome import Outcome, Progress, Revision, StackStatus, TakenBack
@@ -269,6 +269,9 @@ class Engine:
             else:
                 self._store.set_trial(stack, None)
                 expired.append(stack)
-                for waiting in outcome.plan.waiting:
-                    self._progress.note(f"Of what the stack {stack} was, this is not there yet: {waiting}")
+                if outcome.plan.left:
+                    left = left_behind(outcome.plan)
+                    failures.append(
+                        ApplyFailed(f"The stack {stack} is taken back, and this is left: {left}", rolled_back=False, hint=left.hint)
+                    )
         return tuple(expired), failures

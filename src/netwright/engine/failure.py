@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from netwright.errors import NetwrightError, SpecError
+from netwright.errors import ApplyFailed, NetwrightError, SpecError
+from netwright.model.operation import Plan
+from netwright.planning.docker import START_IT
+from netwright.planning.docker_differences import listed
 from netwright.planning.sentence import sentence
 from netwright.ports import OperationFailed
 
@@ -23,6 +26,12 @@ def hint_for(error: BaseException, stack: str) -> str:
     return (
         f"{own}; then run: netwright recover" if own else f"when the cause is gone, run: netwright recover (or netwright destroy {stack})"
     )
+
+
+def left_behind(plan: Plan) -> ApplyFailed:
+    """Of a stack that went back to what it was, but for what only Docker can remove."""
+    needs = "need" if len(plan.left) > 1 else "needs"
+    return ApplyFailed(f"{listed(plan.left)} {needs} Docker, which is away", rolled_back=False, hint=START_IT)
 
 
 def reason_of(error: BaseException) -> str:

@@ -10,19 +10,17 @@ from functools import partial
 from typing import NoReturn
 
 from netwright.engine.commitment import commit, settle
-from netwright.engine.failure import Unsettled, hint_for, reason_of
+from netwright.engine.failure import Unsettled, hint_for, left_behind, reason_of
 from netwright.engine.guard import refuse_lockout
 from netwright.engine.interruption import sigterm_interrupts, undisturbed
 from netwright.engine.outcome import Outcome, Progress
 from netwright.engine.recording import deed_of, failed_deed, told_before
 from netwright.engine.target import Draw, draw
 from netwright.engine.tolerance import EVERYTHING, NOTHING, Tolerance
-from netwright.engine.unreached import left_in_docker
 from netwright.errors import ApplyFailed, Interrupted, NetwrightError, Refused, SpecError
 from netwright.model.caller import Caller
 from netwright.model.deed import Act, Result
 from netwright.model.operation import AnyOperation, ConnectContainer, CreateDockerNetwork, Plan
-from netwright.planning.docker import START_IT
 from netwright.planning.sentence import sentence
 from netwright.ports import Commit, Journal, OperationFailed, Store, Trial, World
 from netwright.spec.document import Document
@@ -83,7 +81,7 @@ class Runs:
             raise
         if not drawn.plan:
             deed = deed_of(act, stack, self._caller, previous, document)
-            commit(self._store, stack, document, drawn, deed, changed=cut_off is not None, lenient=bool(tolerance))
+            commit(self._store, stack, document, drawn, deed, changed=cut_off is not None, lenient=bool(tolerance), cut_off=cut_off)
             return Outcome(plan=drawn.plan, seconds=time.monotonic() - started, recovered=recovered)
         journal = drawn.journal(document, cut_off, started_at=time.time())
         deadline = None
@@ -98,7 +96,7 @@ class Runs:
                     # Before the commit: a crash between the two goes back to what was committed.
                     deadline = self._set_trial(stack, previous, confirm_seconds) if confirm_seconds is not None else None
                     deed = deed_of(act, stack, self._caller, previous, document, done.operations)
-                    commit(self._store, stack, document, drawn, deed, changed=True, lenient=bool(tolerance))
+                    commit(self._store, stack, document, drawn, deed, changed=True, lenient=bool(tolerance), cut_off=cut_off)
         except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - whatever happened, the host goes back first
             with self._told(act, stack, previous, intended):
                 self._roll_back(stack, previous, error, journal)
@@ -163,7 +161,7 @@ class Runs:
                 self._world.close()
                 drawn = look()
             if not drawn.plan:
-                return drawn, replace(done, waiting=drawn.plan.waiting, warnings=drawn.plan.warnings)
+                return drawn, replace(done, waiting=drawn.plan.waiting, warnings=drawn.plan.warnings, left=drawn.plan.left)
             if not patient and not any(isinstance(operation, ConnectContainer | CreateDockerNetwork) for operation in done.operations):
                 break
         left = drawn.plan.operations
@@ -214,8 +212,9 @@ class Runs:
             drawn, done = self._reach(stack, document, drawn, journal, tolerance=EVERYTHING, back=True)
         for left_out in drawn.spared:
             self._progress.note(f"Could not be brought back: {left_out}")
-        if silence := left_in_docker(drawn.observed, journal, document):
-            raise ApplyFailed(silence, rolled_back=False, hint=START_IT)
+        if drawn.plan.left:
+            # It stays written down what was begun.
+            raise left_behind(drawn.plan)
         # What waits, or is left out for now, keeps its address.
         deed = deed_of(Act.RECOVER, stack, self._caller, previous, document, done.operations) if recovering else None
         try:

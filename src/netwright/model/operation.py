@@ -284,6 +284,8 @@ class Plan:
     waiting: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     choices: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
+    """What should go and cannot, now that Docker is away; `waiting` tells why. It must not be forgotten."""
 
     def __bool__(self) -> bool:
         return bool(self.operations)

@@ -31,6 +31,8 @@ class DockerPart:
     refused: tuple[str, ...] = ()
     detached: tuple[DetachmentLoan, ...] = ()
     """Of the containers of others that are disconnected and connected again: how they are now."""
+    left: tuple[str, ...] = ()
+    """What of the stack's is there and should go, and cannot, since Docker is away: phrases."""
 
 
 def docker_operations(desired: Desired, observed: State, *, replace_networks: bool = False) -> DockerPart:
@@ -42,7 +44,7 @@ def docker_operations(desired: Desired, observed: State, *, replace_networks: bo
     """
     docker = observed.docker
     if docker is None or not docker.reachable:
-        return DockerPart(refused=tuple(_unreachable(desired, docker)))
+        return DockerPart(refused=tuple(_unreachable(desired, docker)), left=(*_removing(desired), *_disconnecting(desired)))
     networks = _Networks(desired, docker, replace_networks=replace_networks)
     containers = _Containers(desired, docker, networks)
     return DockerPart(
@@ -200,18 +202,26 @@ def _alone(host_network: bool, attachments: Mapping[str, Attachment]) -> str | N
     return "none" if "none" in attachments else None
 
 
-def _unreachable(desired: Desired, docker: DockerState | None) -> Iterator[str]:
-    why = docker.why if docker is not None else "Docker was not looked at"
+def _removing(desired: Desired) -> list[str]:
     earlier = desired.earlier.docker.networks.keys() if desired.earlier.docker is not None else frozenset()
     left = sorted((earlier | desired.claims.docker_networks) - desired.docker_networks.keys())
-    needs = [f"the Docker network {name}" for name in sorted(desired.docker_networks)]
-    needs += [f"removing the Docker network {name}" for name in left]
-    needs += [f"the container {name} on {network}" for name in sorted(desired.attachments) for network in sorted(desired.attachments[name])]
-    needs += [
+    return [f"removing the Docker network {name}" for name in left]
+
+
+def _disconnecting(desired: Desired) -> list[str]:
+    return [
         f"disconnecting the container {name} from {network}"
         for name in sorted(desired.earlier_attachments)
         for network in sorted(desired.earlier_attachments[name] - desired.attachments.get(name, {}).keys())
     ]
+
+
+def _unreachable(desired: Desired, docker: DockerState | None) -> Iterator[str]:
+    why = docker.why if docker is not None else "Docker was not looked at"
+    needs = [f"the Docker network {name}" for name in sorted(desired.docker_networks)]
+    needs += _removing(desired)
+    needs += [f"the container {name} on {network}" for name in sorted(desired.attachments) for network in sorted(desired.attachments[name])]
+    needs += _disconnecting(desired)
     needs += [f"the container {name} back on {network}" for name in sorted(desired.detached) for network in sorted(desired.detached[name])]
     if needs:
         yield f"{listed(needs)} {'need' if len(needs) > 1 else 'needs'} Docker: {why}; {START_IT}"

@@ -69,6 +69,8 @@ class Draft:
     claimed_netns: set[NetnsRef] = field(default_factory=set)
     claimed_links: set[LinkKey] = field(default_factory=set)
     claimed_networks: set[str] = field(default_factory=set)
+    left: tuple[str, ...] = ()
+    """See `Plan`."""
     _steps: dict[Step, list[AnyOperation]] = field(default_factory=dict)
 
     def add(self, step: Step, *operations: AnyOperation) -> None:
@@ -91,4 +93,5 @@ class Draft:
             waiting=(*desired.waiting, *refused),
             warnings=desired.warnings,
             choices=desired.choices,
+            left=self.left,
         )

@@ -99,6 +99,7 @@ def _plan_docker(desired: Desired, observed: State, draft: Draft, *, replace_net
     part = docker_operations(desired, observed, replace_networks=replace_networks)
     draft.loans.extend(part.detached)
     draft.refused.extend(part.refused)
+    draft.left = part.left
     draft.add(Step.DISCONNECT, *part.disconnect)
     draft.add(Step.DELETE_NETWORKS, *part.remove)
     draft.add(Step.CREATE_NETWORKS, *part.create)

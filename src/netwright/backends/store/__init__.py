@@ -107,17 +107,7 @@ class SqliteStore:
     def begin(self, journal: Journal, loans: Sequence[Loan]) -> None:
         """Durable on return. A journal that the stack has already is replaced; of loans of one thing the last counts."""
         with self._transaction() as database:
-            database.execute(
-                "INSERT OR REPLACE INTO journals (stack, spec, source, started_at, claims, leases) VALUES (?, ?, ?, ?, ?, ?)",
-                (
-                    journal.stack,
-                    journal.spec,
-                    journal.source,
-                    journal.started_at,
-                    codec.dump_claims(journal.claims),
-                    codec.dump_texts(journal.leases),
-                ),
-            )
+            _write_journal(database, journal)
             known: tuple[Loan, ...] = ()
             for (text,) in database.execute("SELECT loans FROM loans WHERE stack = ?", (journal.stack,)):
                 known = self._read(codec.load_loans, text)
@@ -140,14 +130,18 @@ class SqliteStore:
         loans: Sequence[Loan],
         fingerprints: Mapping[str, str],
         deed: Deed | None = None,
+        left: Journal | None = None,
     ) -> None:
-        """All of it or nothing, durable on return. `commit` None: no row of the stack is left but its deeds."""
+        """All of it or nothing, durable on return. `commit` None: no row of the stack is left but its deeds; with `left` that, and the loans."""
         with self._transaction() as database:
             if deed is not None:
                 deeds.write(database, deed)
             if commit is None:
                 for table in schema.TABLES:
                     database.execute(f"DELETE FROM {table} WHERE stack = ?", (stack,))  # noqa: S608 - a name of ours
+                if left is not None:
+                    _write_journal(database, left)
+                    _write_loans(database, stack, tuple(loans))
                 return
             database.execute(
                 "INSERT OR REPLACE INTO commits (stack, spec, source, committed_at, digest, leases, fingerprints) VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -163,6 +157,8 @@ class SqliteStore:
             )
             _write_loans(database, stack, tuple(loans))
             database.execute("DELETE FROM journals WHERE stack = ?", (stack,))
+            if left is not None:
+                _write_journal(database, left)
 
     def set_trial(self, stack: str, trial: Trial | None, deed: Deed | None = None) -> None:
         with self._transaction() as database:
@@ -217,6 +213,14 @@ class SqliteStore:
             hint=f"put a backup in its place, or move it away (mv {self._file} {self._file}.damaged, likewise -wal and -shm) and apply each "
             "file again: what a stack made carries its mark and is known again; how borrowed NICs and sysctls were before is lost",
         )
+
+
+def _write_journal(database: sqlite3.Connection, journal: Journal) -> None:
+    claims, leases = codec.dump_claims(journal.claims), codec.dump_texts(journal.leases)
+    database.execute(
+        "INSERT OR REPLACE INTO journals (stack, spec, source, started_at, claims, leases) VALUES (?, ?, ?, ?, ?, ?)",
+        (journal.stack, journal.spec, journal.source, journal.started_at, claims, leases),
+    )
 
 
 def _write_loans(database: sqlite3.Connection, stack: str, loans: tuple[Loan, ...]) -> None:

@@ -246,13 +246,15 @@ class Keeper:
         """What a crash cut short, and what was not confirmed in time."""
         self._deadline = None
         self._stale = True
-        troubles = []
-        for what, job in ((What.RECOVERED, Engine.recover), (What.EXPIRED, Engine.expire_trials)):
-            try:
-                for stack in await self._workshop.change(job):
+        try:
+            done = await self._workshop.change(Engine.take_back)
+        except NetwrightError as error:
+            troubles = [str(error)]
+        else:
+            for what, stacks in ((What.RECOVERED, done.recovered), (What.EXPIRED, done.expired)):
+                for stack in stacks:
                     self._diary.add(what, stack)
-            except NetwrightError as error:
-                troubles.append(str(error))
+            troubles = [str(failure) for failure in done.failures]
         if troubles:
             self._postponed = _counted() + PATIENCE
         self._diary.stands(What.FAILED, "", tuple(troubles), again_in=PATIENCE)
