@@ -76,27 +76,27 @@ def lab(*, with_daemon: bool) -> Iterator[tuple[Stage, list[Way]]]:
         assert stage.in_this_process("apply", stage.file("lab.yaml", LAB)) == 0
         for target, address in ADDRESSES.items():
             later.enter_context(serving(f"/run/netns/{target}", address, 80, f"{target} for CLIENT"))
-        ways: list[Way] = [lambda wish: _typed(stage, wish)]
+        ways: list[Way] = [lambda wish: by_command(stage, wish)]
         if with_daemon:
             daemon = stage.daemon()
             daemon.start("--group", str(NOBODY))
             daemon.socket.parent.chmod(0o755)
-            ways += [lambda wish: _asked(daemon, wish), lambda wish: _typed_by_a_member(stage, wish)]
+            ways += [lambda wish: through_daemon(daemon, wish), lambda wish: by_a_member(stage, wish)]
         yield stage, ways
 
 
-def _typed(stage: Stage, wish: Wish) -> str:
+def by_command(stage: Stage, wish: Wish) -> str:
     ended = stage.run(*wish.words)
     return "" if ended.status == 0 else ended.err
 
 
-def _typed_by_a_member(stage: Stage, wish: Wish) -> str:
+def by_a_member(stage: Stage, wish: Wish) -> str:
     command = as_nobody([COMMAND[0], "-P", *COMMAND[1:], *wish.words])
     done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=BOUND_SECONDS, env=stage.environment, cwd="/")
     return "" if done.returncode == 0 else done.stderr
 
 
-def _asked(daemon: DaemonProcess, wish: Wish) -> str:
+def through_daemon(daemon: DaemonProcess, wish: Wish) -> str:
     try:
         Daemon(str(daemon.socket)).ask("POST", "/v1/unpublish" if wish.withdrawn else "/v1/publish", wish.body)
     except NetwrightError as error:
@@ -107,16 +107,16 @@ def _asked(daemon: DaemonProcess, wish: Wish) -> str:
 def spread(wishes: Sequence[Wish], ways: Sequence[Way], *, typed: int) -> list[tuple[Way, Wish]]:
     """The first `typed` by the command, the others through the daemon if there is one; of these two by a member of the group."""
     by_daemon = ways[1] if len(ways) > 1 else ways[0]
-    asked = [(ways[0] if number < typed else by_daemon, wish) for number, wish in enumerate(wishes)]
+    chosen = [(ways[0] if number < typed else by_daemon, wish) for number, wish in enumerate(wishes)]
     if len(ways) > 2:
-        asked[-2:] = [(ways[2], wish) for _, wish in asked[-2:]]
-    return asked
+        chosen[-2:] = [(ways[2], wish) for _, wish in chosen[-2:]]
+    return chosen
 
 
-def all_at_once(asked: Sequence[tuple[Way, Wish]]) -> list[str]:
+def all_at_once(chosen: Sequence[tuple[Way, Wish]]) -> list[str]:
     """Why each was refused."""
-    with ThreadPoolExecutor(len(asked)) as threads:
-        return list(threads.map(lambda one: one[0](one[1]), asked))
+    with ThreadPoolExecutor(len(chosen)) as threads:
+        return list(threads.map(lambda one: one[0](one[1]), chosen))
 
 
 def check(stage: Stage, expected: dict[int, str], *, packets: Sequence[int]) -> None:

@@ -21,6 +21,7 @@ from typing import Any, Self
 import netwright
 from daemon_process import DaemonProcess, until
 from netwright.frontends.cli.program import program
+from own_host import new_network
 
 BOUND_SECONDS = 120.0
 """No command takes so long, on a busy machine either: one that does waits for what never comes."""
@@ -246,6 +247,14 @@ def left() -> dict[str, Any]:
     tables = subprocess.run(["nft", "list", "tables"], check=True, capture_output=True, text=True).stdout
     links = sorted(link["ifname"] for link in json.loads(subprocess.run(["ip", "-j", "link"], check=True, capture_output=True).stdout))
     return {"links": links, "names": sorted(entry.name for entry in NAMES.iterdir()), "tables": tables}
+
+
+def clear() -> None:
+    """What a failed try has left goes with the network that it played the host in; this thread gets a new one."""
+    for entry in NAMES.iterdir():
+        subprocess.run(["umount", "--lazy", str(entry)], check=False, capture_output=True)
+        entry.unlink()
+    new_network()
 
 
 def within(seconds: float, true: Callable[[], object]) -> bool:
