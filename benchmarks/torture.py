@@ -24,6 +24,7 @@ SECTIONS = {
     "chance": "files, edits, strangers and crashes at random",
     "races": "many at the same time",
     "attacks": "who is shut out, or says that they are another, tries with real packets",
+    "bounds": "files that are meant to exhaust whoever reads them",
 }
 """By name, what each does; the module is tests/torture/NAME.py."""
 QUICK = Effort(every=10, rounds=1)

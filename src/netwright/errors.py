@@ -21,6 +21,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+LONGEST = 1_000
+"""Characters of a sentence: what others have written into a file or a request may be quoted in it, and have any length."""
+
+
+def shortened(text: str) -> str:
+    """Its beginning and its end, where the sentence's own words are, and how much is left out between them."""
+    if len(text) <= LONGEST:
+        return text
+    kept = LONGEST // 2
+    return f"{text[:kept]} … ({len(text) - 2 * kept:,} more characters) … {text[-kept:]}"
+
 
 class NetwrightError(Exception):
     """The root. `str()` is what a user reads; `hint` is what they can do about it."""
@@ -28,8 +39,8 @@ class NetwrightError(Exception):
     hint: str | None = None
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
-        super().__init__(message)
-        self.hint = hint
+        super().__init__(shortened(message))
+        self.hint = hint and shortened(hint)
 
 
 class InvalidValue(NetwrightError, ValueError):
@@ -45,6 +56,12 @@ class Problem:
     path: str
     message: str
     hint: str | None = None
+
+    def __post_init__(self) -> None:
+        # Seldom: a file can have a hundred thousand problems.
+        if len(self.path) > LONGEST or len(self.message) > LONGEST or (self.hint and len(self.hint) > LONGEST):
+            for name in ("path", "message", "hint"):
+                object.__setattr__(self, name, getattr(self, name) and shortened(getattr(self, name)))
 
     def text(self, source: str) -> str:
         """The line a user reads: `FILE:LINE:COLUMN: PATH: what is wrong`."""
@@ -66,7 +83,8 @@ class SpecError(NetwrightError, ValueError):
         self.problems = tuple(sorted(problems, key=lambda p: (p.line, p.column, p.path, p.message)))
         told = [problem.text(source) for problem in self.problems[:MOST_TOLD]]
         more = len(self.problems) - len(told)
-        super().__init__("\n".join([*told, *([f"{source}: and {more} more"] if more > 0 else [])]))
+        # Each of them is short enough.
+        Exception.__init__(self, "\n".join([*told, *([f"{source}: and {more} more"] if more > 0 else [])]))
 
 
 class Refused(NetwrightError):

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import click
 
-from netwright.errors import BackendError, Missing, NetwrightError, Refused, SpecError
+from netwright.errors import BackendError, Missing, NetwrightError, Refused, SpecError, shortened
 from netwright.frontends.cli import say
 from netwright.report.exit_status import DIFFERENT, FAILED, INTERRUPTED, USAGE, exit_status
 
@@ -81,9 +81,14 @@ def tell_interrupted(*, as_json: bool) -> int:
 
 
 def tell_unexpected(error: Exception, *, as_json: bool) -> int:
-    """A mistake in Netwright."""
-    message = f"This should not happen: {type(error).__name__}: {error}".replace("\n", " ")
+    """A mistake in Netwright, or a machine that is too small."""
+    message = shortened(f"This should not happen: {type(error).__name__}: {error}".replace("\n", " "))
     hint = "run it again with NETWRIGHT_DEBUG=1 and report what it prints, with your file; netwright status tells how the host stands"
+    if isinstance(error, MemoryError):
+        message, hint = (
+            "There is not enough memory for this.",
+            "netwright status tells how the host stands; netwright recover brings it back",
+        )
     if as_json:
         from netwright.report.documents import plain_error_document
 
