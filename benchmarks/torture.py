@@ -13,8 +13,8 @@ import sys
 import time
 from pathlib import Path
 
-TESTS = Path(__file__).parents[1] / "tests"
-sys.path[:0] = [str(TESTS), str(TESTS / "netns")]
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+sys.path.insert(1, str(Path(__file__).parents[1] / "tests" / "netns"))
 
 from torture.figures import Effort, Figure, details, row  # noqa: E402 - from the tests' folder
 

@@ -6,16 +6,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from graphlib import TopologicalSorter
 
-from netwright.model.address import link_local
-from netwright.model.link import ADDRGENMODE_EUI64, ADDRGENMODE_NONE, Link, LinkKey, Observation, managed_fields
-from netwright.model.loan import NicLoan
+from netwright.model.link import Link, LinkKey, managed_fields
 from netwright.model.netns import NetnsRef
 from netwright.model.operation import ChangeLink, CreateLink, DeleteLink, MoveLink
-from netwright.model.route import KERNEL_PROTOCOLS, Address
 from netwright.model.state import Desired, Namespace, State
 from netwright.model.sysctl import ADVERTISEMENTS, interface_of
 from netwright.planning.conflicts import is_ours, moving
 from netwright.planning.draft import Draft, Step
+from netwright.planning.lending import new_loan
 from netwright.planning.sentence import place
 
 _BORN_WITH = frozenset({"name", "mac", "mtu", "peer"})
@@ -166,7 +164,7 @@ def _borrow(desired: Desired, observed: State, ref: NetnsRef, link: Link, draft:
     at_home = lent is not None and LinkKey(lent.home, lent.name) == key
     returning = link.borrower is None
     if lent is None and not returning:
-        draft.loans.append(_loan(key, origin, link.belongs() or origin, source, have))
+        draft.loans.append(new_loan(key, origin, link.belongs() or origin, source, have))
     elif (
         lent is not None
         and not returning
@@ -209,46 +207,6 @@ def _move(moves: dict[LinkKey, MoveLink], step: Step, draft: Draft) -> None:
             return
         for origin in free:
             draft.add(step, waiting.pop(origin))
-
-
-def _loan(key: LinkKey, origin: LinkKey, home: LinkKey, source: Namespace, have: Link) -> NicLoan:
-    seen = source.seen[origin.name]
-    # Of one that is away already, for a reason that is forgotten, only itself is known.
-    before = source if origin.netns == home.netns else Namespace(ref=home.netns)
-    return NicLoan(
-        home=home.netns,
-        name=home.name,
-        netns=key.netns,
-        new_name=key.name,
-        mac=have.mac or "",
-        permanent_mac=seen.permanent_mac,
-        mtu=have.mtu or 0,
-        up=bool(have.up),
-        master=have.master or "",
-        alias="" if have.borrower is not None else have.alias or "",
-        txqlen=seen.txqlen,
-        group=seen.group,
-        addrgenmode=seen.addrgenmode,
-        addresses=tuple(
-            sorted(
-                (a for a in before.addresses if a.dev == origin.name and not _by_itself(a, have, seen)),
-                key=lambda a: (a.cidr, a.peer or ""),
-            )
-        ),
-        routes=tuple(
-            sorted(
-                (r for r in before.routes if r.dev == origin.name and r.protocol not in KERNEL_PROTOCOLS),
-                key=lambda r: (r.via or "", r.to, r.table, r.metric or 0, r.kind),
-            )
-        ),
-    )
-
-
-def _by_itself(address: Address, link: Link, seen: Observation) -> bool:
-    """The link-local address that the kernel gives an interface as it comes up (linux/if_link.h: IN6_ADDR_GEN_MODE_*)."""
-    if not address.cidr.startswith("fe80:") or seen.addrgenmode == ADDRGENMODE_NONE:
-        return False
-    return seen.addrgenmode != ADDRGENMODE_EUI64 or address.cidr == f"{link_local(link.mac or '')}/64"
 
 
 def _create(desired: Desired, draft: Draft, result: LinkPlan) -> None:
