@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from forgery import Forged, arriving, conversation, goes_on, icmp4, ip4, link_local, mac, tagged, tcp, underhand
-from stacks import HOST, Stacks, ask, serving
+from forgery import Forged, arriving, conversation, goes_on, icmp4, ip4, ip6, link_local, mac, tagged, tcp, underhand
+from stacks import HOST, Stacks, ask, run, serving
 
 SHOP = """\
 version: 1
@@ -124,6 +124,19 @@ def addresses_that_name_nobody(stacks: Stacks, every: int) -> Iterator[str]:
     stacks.destroy("shop")
 
 
+def an_inside_address_outside(stacks: Stacks, every: int) -> Iterator[str]:
+    """past a policy: an inside address on packets from outside"""
+    for key in ("all", "eth1"):
+        run("sysctl", "-qw", f"net.ipv4.conf.{key}.rp_filter=0")
+    stacks.apply(shop("name: mates, from: lan, to: [web, host]", "name: back, from: back, to: web"))
+    own, there = mac("ext"), mac(HOST, "eth1")
+    sources = ["10.30.0.11", "10.30.0.1", "10.31.0.10", "10.30.0.99"]
+    frames = [ip4(f"from {number}", own, there, source, to="10.30.0.10", ports=(999, 53)) for number, source in enumerate(sources)]
+    frames += [ip6(f"six from {end}", own, there, f"fd30::{end}", to="fd30::10", ports=(999, 53)) for end in (11, 99)]
+    yield from _arrived(frames, arriving("ext", frames, "web", end_by="br-shop"), "mates")
+    stacks.destroy("shop")
+
+
 def who_was_let_in_before(stacks: Stacks, every: int) -> Iterator[str]:
     """past `from`: connections from before it was narrowed"""
     port = 'host: {{publish: [{{listen: "{}/{}", to: "web:80", from: [{}, "fd09::/48"], source: {}}}]}}\n'
@@ -164,6 +177,7 @@ INTRUDERS = (
     what_belongs_to_no_connection,
     groups_that_hold_everybody,
     addresses_that_name_nobody,
+    an_inside_address_outside,
     who_was_let_in_before,
     who_is_let_in_still,
 )

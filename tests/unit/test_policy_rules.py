@@ -47,6 +47,7 @@ WHOLE = """\
 		type ipv4_addr
 		flags interval
 		elements = {
+			10.30.0.255/32,
 			224.0.0.0/4,
 			255.255.255.255/32
 		}
@@ -121,6 +122,20 @@ WHOLE = """\
 		type ipv6_addr
 		flags interval
 	}
+	set joined {
+		type ifname
+	}
+	set bridged4 {
+		type ipv4_addr
+		flags interval
+		elements = {
+			10.30.0.0/24
+		}
+	}
+	set bridged6 {
+		type ipv6_addr
+		flags interval
+	}
 	chain refuse {
 		meta l4proto tcp reject with tcp reset
 		reject
@@ -180,11 +195,15 @@ WHOLE = """\
 	}
 	chain forward {
 		type filter hook forward priority -10; policy accept;
+		meta iifkind != "bridge" iifname != @joined ip saddr @bridged4 drop
+		meta iifkind != "bridge" iifname != @joined ip6 saddr @bridged6 drop
 		goto through
 	}
 	chain input {
 		type filter hook input priority -10; policy accept;
 		iifname "lo" accept
+		meta iifkind != "bridge" iifname != @joined ip saddr @bridged4 drop
+		meta iifkind != "bridge" iifname != @joined ip6 saddr @bridged6 drop
 		ct direction original goto inbound
 		ct direction reply goto outbound
 	}
@@ -208,7 +227,9 @@ JUDGED = """\
 
 
 def test_an_allow_is_a_rule_for_each_ip_version_and_closes_its_target() -> None:
-    table = compiled(Policing(policies=(replace(WEB_FROM_OFFICE, log=True),), closed=WEB, on_host=True, bridges=("br-shop",)))
+    table = compiled(
+        Policing(policies=(replace(WEB_FROM_OFFICE, log=True),), closed=WEB, on_host=True, bridges=("br-shop",), bridged=("10.30.0.0/24",))
+    )
     assert (table.name, table.text) == ("nwp_shop", WHOLE.replace("\tset within {", f"{JUDGED}\tset within {{"))
 
 

@@ -111,8 +111,10 @@ class Policing:
     on_host: bool = False
     bridges: tuple[str, ...] = ()
     """Of the host. On these nobody uses link-local addresses: such an address does not tell whose it is."""
-    broadcasts: tuple[str, ...] = ()
-    """Addresses by which everybody on one of these bridges is reached."""
+    bridged: tuple[str, ...] = ()
+    """The subnets on these bridges."""
+    joined: tuple[str, ...] = ()
+    """Other interfaces of the host that lead to namespaces of the stack."""
 
     def chosen(self, *, deny: bool) -> Iterator[Policy]:
         """The denies, or the allows."""

@@ -67,9 +67,10 @@ class _Compiler:
         unjudged = Unjudged(self.policing, self._named)
         chains[:0] = [chain_text("unfollowed", list(unjudged.unfollowed())), chain_text("belated", list(unjudged.belated()))]
         verdicts += [chain_text(f"{name}_off", [f'counter name "{name}"', "goto refuse"]) for name in (CLOSED, CONFINED)]
+        strangers = list(unjudged.strangers())
         hooks = {
-            "forward": [f"goto {_THROUGH}"],
-            "input": ['iifname "lo" accept', f"ct direction original goto {_INBOUND}", f"ct direction reply goto {_OUTBOUND}"],
+            "forward": [*strangers, f"goto {_THROUGH}"],
+            "input": ['iifname "lo" accept', *strangers, f"ct direction original goto {_INBOUND}", f"ct direction reply goto {_OUTBOUND}"],
             # Not by oifname: of what output's own translation leads elsewhere it is still lo.
             "output": ["fib daddr type local accept", f"ct direction original goto {_OUTBOUND}", f"ct direction reply goto {_INBOUND}"],
         }

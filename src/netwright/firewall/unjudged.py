@@ -1,9 +1,10 @@
 """What a policy cannot judge by who began it: it has no beginning that was seen, or an address that does not tell whose it is.
 
-unfollowed       connection tracking knows of no connection: INVALID (a segment without one, an unasked echo reply), or told not to look
-belated          TCP that began before it was tracked
-groups           broadcast and multicast, which reach everybody on a bridge, those who are closed too
-link-local       between the host and its bridges
+unfollowed    connection tracking knows of no connection: INVALID (a segment without one, an unasked echo reply), or told not to look
+belated       TCP that began before it was tracked
+groups        broadcast and multicast, which reach everybody on a bridge, those who are closed too
+link-local    between the host and its bridges
+strangers     an address of a bridge's on what comes in elsewhere
 """
 
 from __future__ import annotations
@@ -79,10 +80,24 @@ class Unjudged:
 
     def to_groups(self) -> Iterator[str]:
         """Behind what denies, and before what allows: an allow opens a group by naming it."""
-        self.named.addresses("groups4", (*GROUPS, *self.policing.broadcasts), 4)
+        self.named.addresses("groups4", (*GROUPS, *self._broadcasts()), 4)
         self.named.addresses("groups6", GROUPS, 6)
         for of_family in (4, 6):
             yield f"oifname {self._policed()} {IP[of_family]} daddr @groups{of_family} ct state != untracked goto {CLOSED}_off"
+
+    def strangers(self) -> Iterator[str]:
+        """Who comes from elsewhere than a bridge, and has an address of one on its packets, is none of those who are known by it."""
+        if not self.policing.on_host:
+            return
+        self.named.put("joined", "ifname", [f'"{name}"' for name in map(parse_ifname, self.policing.joined)], interval=False)
+        for of_family in (4, 6):
+            self.named.addresses(f"bridged{of_family}", self.policing.bridged, of_family)
+            yield f'meta iifkind != "bridge" iifname != @joined {IP[of_family]} saddr @bridged{of_family} drop'
+
+    def _broadcasts(self) -> Iterator[str]:
+        for subnet in map(ipaddress.ip_network, self.policing.bridged):
+            if subnet.version == 4 and subnet.prefixlen < 31:
+                yield f"{subnet.broadcast_address}/32"
 
     def to_nobody(self) -> Iterator[str]:
         """What the host opens."""

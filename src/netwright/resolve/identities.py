@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterable, Iterator
 
 from netwright.firewall.policies import Proxied
@@ -92,15 +91,14 @@ class Identities:
                 found |= {network.bridge for network in there if network is not None and network.bridge}
         return tuple(sorted(found))
 
-    def broadcasts(self) -> tuple[str, ...]:
-        """Of the IPv4 subnets on these bridges, as prefixes."""
-        found = {*self.subnets()}
+    def bridged(self) -> tuple[str, ...]:
+        """The subnets on these bridges."""
+        found = {subnet.prefix for network in self._networks.values() if network.bridge for subnet in network.subnets}
         for name in self._document.spec.containers:
             for container in self.containers(name):
                 there = (self._facts.docker.networks.get(network) for network in container.attachments)
-                found |= {config.subnet for network in there if network is not None for config in network.subnets}
-        networks = [ipaddress.ip_network(subnet) for subnet in found]
-        return tuple(sorted(f"{network.broadcast_address}/32" for network in networks if network.version == 4 and network.prefixlen < 31))
+                found |= {config.subnet for network in there if network is not None and network.bridge for config in network.subnets}
+        return tuple(sorted(found))
 
     def members(self) -> tuple[str, ...]:
         """Every address and subnet of the stack."""

@@ -116,6 +116,14 @@ class Policies:
                 " FORWARD as well, which drops what it does not know"
             )
 
+    def _joined(self) -> tuple[str, ...]:
+        """The host's ends of what joins it to namespaces."""
+        ends = (spec.peer for namespace in self.document.spec.namespaces.values() if namespace for spec in namespace.interfaces.values())
+        found = {end.interface for end in ends if end is not None and end.namespace == HOST_NAME}
+        host = self.document.spec.host
+        found |= {name for name, spec in (host.interfaces if host else {}).items() if spec.peer is not None or spec.network is not None}
+        return tuple(sorted(found))
+
     def _is_member(self, peer: Peer) -> bool:
         return peer.name != HOST_NAME and not is_outside(peer, self._subnets)
 
@@ -146,7 +154,8 @@ class Policies:
             on_host=site == HOST,
             judged=tuple(self._judged(site)),
             bridges=self.identities.bridges() if site == HOST else (),
-            broadcasts=self.identities.broadcasts() if site == HOST else (),
+            bridged=self.identities.bridged() if site == HOST else (),
+            joined=self._joined() if site == HOST else (),
         )
 
     def _judges(self, spec: NamespaceSpec) -> bool:
