@@ -77,11 +77,14 @@ class Channel:
         """Also by itself, after an error that leaves answers behind."""
         return self._socket.fileno() < 0
 
-    def exchange(self, requests: Sequence[Request]) -> dict[int, Answer]:
-        """Have all of them done, in order; what was refused, by position. One that is refused stops none behind it."""
+    def exchange(self, requests: Sequence[Request], *, at_once: int = BATCH) -> dict[int, Answer]:
+        """Have all of them done, in order; what was refused, by position. One that is refused stops none behind it.
+
+        `at_once`: so many go out in one sendmsg(2), of which a killed process has done all or none.
+        """
         refused: dict[int, Answer] = {}
-        for start in range(0, len(requests), BATCH):
-            part = requests[start : start + BATCH]
+        for start in range(0, len(requests), at_once):
+            part = requests[start : start + at_once]
             first = self._sequence + 1
             self._sequence = last = self._sequence + len(part)
             self._send(message.batch(part, first))
