@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from cut_off import engine, refuse
 
 import netwright
 from conftest import Host
-from netwright.errors import ApplyFailed
+from torture.program import Fault, Program
 
 STACK = """\
 version: 1
@@ -111,52 +110,73 @@ def operations(text: str, folder: Path) -> int:
         return len(planning.plan(netwright.parse(text, "article.yaml")).operations)
 
 
-def test_whichever_operation_fails_the_host_is_as_before(host: Host, uplink: None, tmp_path: Path) -> None:
+@pytest.fixture
+def program(tmp_path: Path) -> Iterator[Program]:
+    with Program({"NETWRIGHT_STATE": str(tmp_path / "state")}) as program:
+        yield program
+
+
+def refused(program: Program, file: Path, number: int) -> dict[str, Any]:
+    """The error of an apply to whose operation `number` the kernel says that it has no memory."""
+    ended = program.run("apply", "--json", str(file), fault=Fault(way="refused", number=number))
+    assert ended.status == 1
+    error = json.loads(ended.output)["error"]
+    assert isinstance(error, dict)
+    return error
+
+
+def killed(program: Program, file: Path, number: int) -> None:
+    """An apply that is killed at an operation."""
+    assert program.run("apply", str(file), fault=Fault(way="killed", number=number)).status == -signal.SIGKILL
+
+
+def test_whichever_operation_fails_the_host_is_as_before(host: Host, uplink: None, program: Program, tmp_path: Path) -> None:
+    file = tmp_path / "article.yaml"
+    file.write_text(STACK)
     before = witness(host)
     count = operations(STACK, tmp_path / "state")
     assert count > 25
     for number in range(count):
-        with engine(str(tmp_path / "state"), number, refuse) as cut_off:
-            with pytest.raises(ApplyFailed, match=r"made to fail\nThe host is as before: the stack article is not there\.") as failure:
-                cut_off.apply(netwright.parse(STACK, "article.yaml"))
-            assert failure.value.rolled_back
-            assert settled(host, before) == before, f"operation {number}"
+        error = refused(program, file, number)
+        assert re.search(r"made to fail\nThe host is as before: the stack article is not there\.", error["message"])
+        assert error["rolled_back"]
+        assert settled(host, before) == before, f"operation {number}"
 
 
-def test_a_failed_edit_leaves_the_stack_as_it_was_last_applied(host: Host, uplink: None, tmp_path: Path) -> None:
+def test_a_failed_edit_leaves_the_stack_as_it_was_last_applied(host: Host, uplink: None, program: Program, tmp_path: Path) -> None:
+    file = tmp_path / "article.yaml"
+    file.write_text(EDITED)
     folder = str(tmp_path / "state")
     with netwright.open_engine(state_folder=folder) as real:
         real.apply(netwright.parse(STACK, "article.yaml"))
     committed = at_rest(host)
     for number in range(operations(EDITED, tmp_path / "state")):
-        with engine(folder, number, refuse) as cut_off:
-            with pytest.raises(ApplyFailed, match="as it was last applied"):
-                cut_off.apply(netwright.parse(EDITED, "article.yaml"))
-            assert settled(host, committed) == committed, f"operation {number}"
-            assert cut_off.apply(netwright.parse(STACK, "article.yaml")).plan.operations == ()
+        assert "as it was last applied" in refused(program, file, number)["message"]
+        assert settled(host, committed) == committed, f"operation {number}"
+        with netwright.open_engine(state_folder=folder) as real:
+            assert real.apply(netwright.parse(STACK, "article.yaml")).plan.operations == ()
     with netwright.open_engine(state_folder=folder) as real:
         real.destroy("article")
 
 
-def test_after_kill_9_at_any_operation_recover_brings_the_host_back(host: Host, uplink: None, tmp_path: Path) -> None:
+def test_after_kill_9_at_any_operation_recover_brings_the_host_back(host: Host, uplink: None, program: Program, tmp_path: Path) -> None:
     file = tmp_path / "article.yaml"
     file.write_text(STACK)
     before = witness(host)
-    program = str(Path(__file__).parent / "cut_off.py")
     for number in range(operations(STACK, tmp_path / "state")):
-        command = [sys.executable, program, str(file), str(tmp_path / "state"), str(number)]
-        assert subprocess.run(command, check=False, capture_output=True, timeout=60).returncode == -signal.SIGKILL
+        killed(program, file, number)
         with netwright.open_engine(state_folder=str(tmp_path / "state")) as real:
             assert real.status("article")[0].unfinished
             assert real.recover() == ("article",)
             assert settled(host, before) == before, f"operation {number}"
 
 
-def test_a_name_that_a_killed_run_gave_to_no_namespace_yet_is_gone_after_recover(host: Host, uplink: None, tmp_path: Path) -> None:
+def test_a_name_that_a_killed_run_gave_to_no_namespace_yet_is_gone_after_recover(
+    host: Host, uplink: None, program: Program, tmp_path: Path
+) -> None:
     file = tmp_path / "article.yaml"
     file.write_text(STACK)
-    program = str(Path(__file__).parent / "cut_off.py")
-    subprocess.run([sys.executable, program, str(file), str(tmp_path / "state"), "0"], check=False, capture_output=True, timeout=60)
+    killed(program, file, 0)
     names = Path("/run/netns")
     (names / "my_netns").touch(mode=0)
     (names / "theirs").touch(mode=0)
@@ -168,12 +188,11 @@ def test_a_name_that_a_killed_run_gave_to_no_namespace_yet_is_gone_after_recover
     assert "my_netns" not in left
 
 
-def test_an_apply_after_kill_9_recovers_first(host: Host, uplink: None, tmp_path: Path) -> None:
+def test_an_apply_after_kill_9_recovers_first(host: Host, uplink: None, program: Program, tmp_path: Path) -> None:
     file = tmp_path / "article.yaml"
     file.write_text(STACK)
     before = witness(host)
-    program = str(Path(__file__).parent / "cut_off.py")
-    subprocess.run([sys.executable, program, str(file), str(tmp_path / "state"), "17"], check=False, capture_output=True, timeout=60)
+    killed(program, file, 17)
     with netwright.open_engine(state_folder=str(tmp_path / "state")) as real:
         outcome = real.apply(netwright.load(file))
         assert outcome.recovered == ("article",)
