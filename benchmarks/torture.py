@@ -16,7 +16,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 sys.path.insert(1, str(Path(__file__).parents[1] / "tests" / "netns"))
 
-from torture.figures import Effort, Figure, details, row  # noqa: E402 - from the tests' folder
+from torture.figures import Effort, Figure, details, row
 
 SECTIONS = {
     "faults": "each operation fails once, in each way that it can, and SIGKILL at each",

@@ -23,7 +23,7 @@ from torture.witnesses import Docker, Seen, differences, settled, witness
 
 AS_BEFORE = re.compile(r"The host is as before|[Nn]othing was touched|^Interrupted\.$", re.MULTILINE)
 BETWEEN = re.compile(r"The host is between two states; what was begun is written down\.")
-UNWRITTEN = re.compile(r"The host is as before: .*, but that could not be written down")
+UNWRITTEN = re.compile(r"The host is as before: .*\nThat could not be written down")
 MAYBE = "may be between two states"
 """nftables' library has ended the process."""
 NEVER_SAID = ("Traceback", "This should not happen")
