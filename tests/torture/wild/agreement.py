@@ -61,7 +61,6 @@ class _Agreement:
         told = data.get("info_data", {})
         wanted = {
             "stp_state": int(network["stp"]) if "stp" in network else None,
-            "ageing_time": 100 * network["ageing_seconds"] if "ageing_seconds" in network else None,
             "mcast_snooping": int(network["multicast_snooping"]) if "multicast_snooping" in network else None,
         }
         yield from (f"{key} is {told.get(key)}, not {value}" for key, value in wanted.items() if value not in (None, told.get(key)))
@@ -75,7 +74,7 @@ class _Agreement:
         """Fixed subnet → its gateway."""
         stated = network.get("gateway")
         found: dict[str, str | None] = {}
-        for subnet in network["subnets"]:
+        for subnet in network.get("subnets", ()):
             if subnet.startswith("auto"):
                 continue
             net = ipaddress.ip_network(subnet)
@@ -172,7 +171,7 @@ class _Agreement:
             for key, spec in space.get("interfaces", {}).items():
                 network = self.networks.get(spec.get("network", ""), {})
                 usable = spec.get("up", True) and spec.get("default_route") is not False and not network.get("internal")
-                if not usable or not network or any(subnet.startswith("auto") for subnet in network["subnets"]):
+                if not usable or not network or any(subnet.startswith("auto") for subnet in network.get("subnets", ())):
                     continue
                 ways = [way for subnet, way in self._gateways(network).items() if way and ipaddress.ip_network(subnet).version == version]
                 if ways and (gateway is None or spec.get("default_route")):

@@ -74,7 +74,9 @@ def trees(draw: st.DrawFn, stack: str) -> Tree:
 def a_network(draw: st.DrawFn, stack: str, number: int) -> Tree:
     own = 3 * STACKS.index(stack) + number
     place = (own + draw(st.sampled_from([0] * 9 + [3]))) % 9
-    subnets = draw(st.sampled_from([[f"10.30.{place}.0/24"], [f"fd30:{place}::/64"], [f"10.30.{place}.0/24", f"fd30:{place}::/64"]]))
+    subnets = draw(
+        st.sampled_from([[f"10.30.{place}.0/24"], [f"fd30:{place + 1}::/64"], [f"10.30.{place}.0/24", f"fd30:{place + 1}::/64"]])
+    )
     if number == 2:
         parent = draw(st.sampled_from(NICS))
         more = draw(st.sampled_from([{}, {"mode": "private"}, {"mode": "vepa"}, {"host_access": True}, {"mtu": 1380}]))
@@ -150,10 +152,12 @@ def stated(subnet: str, number: int) -> str:
 @st.composite
 def a_route(draw: st.DrawFn, near: list[str]) -> Tree:
     """`near`: addresses in the subnets that next hops can be in."""
-    to = f"100.64.{draw(st.integers(0, 3))}.0/24"
+    number = draw(st.integers(1, 4))
+    to = f"100.64.{number}.0/24"
     if near and draw(st.booleans()):
-        via = near[0].rpartition("." if "." in near[0] else ":")
-        route = {"to": to if "." in near[0] else f"fd64:{to[7:8].strip('.') or 0}::/48", "via": f"{via[0]}{via[1]}99"}
+        separator = "." if "." in near[0] else ":"
+        via = f"{near[0].rpartition(separator)[0]}{separator}99"
+        route = {"to": to if separator == "." else f"fd64:{number}::/48", "via": via}
         return {**route, **draw(st.sampled_from([{}, {"metric": 77}, {"mtu": 1280}]))}
     return {
         "to": to,

@@ -35,12 +35,25 @@ _PASSING |= {
     "tso_max_segs",
 }
 _PASSING |= {"inet6_addr_gen_mode", "gso_max_size", "gso_max_segs", "gro_max_size", "gso_ipv4_max_size", "gro_ipv4_max_size"}
-"""Comes and goes by itself: counters, carriers, the spanning tree's votes."""
+"""Comes and goes by itself: counters, carriers, the spanning tree's votes and what it does to a bridge's memory meanwhile."""
 _REMADE = {"ifindex", "link_index", "link_netnsid", "link", "address", "permaddr", "num_tx_queues", "num_rx_queues", "vlan_default_pvid"}
 """Differs from one making of a link to the next."""
 _FAR_END = {"link_index", "link_netnsid", "link", "ifindex"}
 """Tells where the other end of a veth is: a NIC's goes away and comes back."""
 _CARRIER = {"NO-CARRIER", "LOWER_UP", "M-DOWN"}
+
+
+_LISTING = "=== listing\n"
+_SEEN_BY = f"""\
+ip -j -d address show
+ip -j -d -4 route show table all
+ip -j -d -4 rule show
+ip -j -d -6 route show table all
+ip -j -d -6 rule show
+printf '{_LISTING}'
+nft --stateless list ruleset
+"""
+"""One shell for all: a process of its own for each would be most of the time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,18 +129,19 @@ def look() -> Look:
 
 def _place() -> Place:
     """Of the namespace that the thread is in."""
+    text = subprocess.run(["sh", "-ec", _SEEN_BY], check=True, capture_output=True, text=True).stdout
+    told, listing = text.split(_LISTING)
+    shown_links, *shown_routing = _read(told)
     links = {}
-    for link in _read("ip", "-j", "-d", "address", "show")[0]:
+    for link in shown_links:
         addresses = [a for a in link.get("addr_info", ()) if a and not a["local"].startswith("fe80:")]
         link["addr_info"] = sorted((_plain(a) for a in addresses), key=lambda a: (a["family"], a["local"], a["prefixlen"]))
         link["flags"] = sorted(set(link["flags"]) - _CARRIER)
         links[link["ifname"]] = _plain(link)
     routes, rules = [], []
-    for family in ("-4", "-6"):
-        shown = _read("ip", "-j", "-d", family, "-batch", "-", stdin="route show table all\nrule show\n")
-        routes += [{**_plain(r), "family": family, "flags": sorted(set(r["flags"]) - {"linkdown"})} for r in shown[0] if _is_told(r)]
-        rules += [{**rule, "family": family} for rule in shown[1]]
-    listing = subprocess.run(["nft", "--stateless", "list", "ruleset"], check=True, capture_output=True, text=True).stdout
+    for family, shown_routes, shown_rules in (("-4", *shown_routing[:2]), ("-6", *shown_routing[2:])):
+        routes += [{**_plain(r), "family": family, "flags": sorted(set(r["flags"]) - {"linkdown"})} for r in shown_routes if _is_told(r)]
+        rules += [{**rule, "family": family} for rule in shown_rules]
     tables = {" ".join(text.split(maxsplit=2)[:2]): text for text in re.split(r"^table ", listing, flags=re.MULTILINE)[1:]}
     return Place(links=links, routes=sorted(routes, key=_text), rules=sorted(rules, key=_text), tables=tables, sysctls=sysctls())
 
@@ -155,14 +169,13 @@ def _is_told(route: dict[str, Any]) -> bool:
     return route.get("table") != "local" and not str(route["dst"]).startswith(("fe80:", "multicast", "ff00:"))
 
 
-def _read(*command: str, stdin: str = "") -> list[list[dict[str, Any]]]:
-    """The JSON lists that a program prints, one for each thing asked."""
-    text = subprocess.run(command, check=True, capture_output=True, text=True, input=stdin).stdout.strip()
+def _read(text: str) -> list[list[dict[str, Any]]]:
+    """JSON lists, one after the other."""
     decoder, found = json.JSONDecoder(), []
-    while text:
+    while text := text.strip():
         value, end = decoder.raw_decode(text)
         found.append([entry for entry in value if entry])
-        text = text[end:].strip()
+        text = text[end:]
     return found
 
 
@@ -203,6 +216,11 @@ def _entries(seen: Look, shown: Callable[[dict[str, Any]], dict[str, Any]]) -> I
         yield from ((f"{where}: {key}", value) for key, value in place.sysctls.items())
 
 
+def as_a_stranger_knows(link: dict[str, Any]) -> dict[str, Any]:
+    """Without numbers that a NIC gets when it comes home, and without where its other end is."""
+    return _plain(link, frozenset(_FAR_END))
+
+
 Link = tuple[str, str]
 """A namespace's name, and a link's in it."""
 
@@ -224,7 +242,7 @@ def strange(seen: Look, theirs: set[Link]) -> dict[str, Any]:
             if key not in others:
                 # A port of a bridge of ours is freed when that goes.
                 hangs = {"flags", "master", "linkinfo"} if link.get("master") in others else {"flags"}
-                found[f"{where}: link {key}"] = _plain({k: v for k, v in link.items() if k not in hangs}, frozenset(_FAR_END))
+                found[f"{where}: link {key}"] = as_a_stranger_knows({k: v for k, v in link.items() if k not in hangs})
         for route in place.routes:
             if route.get("protocol") != OUR_PROTOCOL and route.get("dev") not in others and not route.get("nexthops"):
                 found[f"{where}: route {_text(route)}"] = True
@@ -275,9 +293,15 @@ def _shown(value: Any) -> str:
     return "nothing" if value is None else "there" if value is True else str(value) if isinstance(value, str) else _text(value)
 
 
-def settled(before: Mapping[str, Any], now: Callable[[], Mapping[str, Any]], seconds: float = 2) -> list[str]:
-    """What is still different after some seconds: the kernel tells of a carrier up to a second late (net/core/link_watch.c)."""
+def settled(
+    before: Mapping[str, Any], now: Callable[[], Mapping[str, Any]], seen: Mapping[str, Any] | None = None, *, seconds: float = 2
+) -> list[str]:
+    """What is still different after some seconds: the kernel tells of a carrier up to a second late (net/core/link_watch.c).
+
+    `seen`: what was seen just now.
+    """
     end = time.monotonic() + seconds
-    while (found := differences(before, now())) and time.monotonic() < end:
+    while (found := differences(before, now() if seen is None else seen)) and time.monotonic() < end:
+        seen = None
         time.sleep(0.02)
     return found

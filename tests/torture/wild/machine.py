@@ -20,7 +20,7 @@ from torture.wild.files import STACKS, Tree, files
 from torture.wild.ground import sh
 from torture.wild.look import every_sysctl, look, settled
 from torture.wild.packets import misled
-from torture.wild.promises import Promises, step
+from torture.wild.promises import Promises, nothing_to_do, step
 from torture.wild.strangers import deeds
 
 SOME = st.sampled_from(STACKS)
@@ -65,7 +65,7 @@ class Wild(Promises):
             return
         self.ease += 2
         with self.engine() as engine:
-            self.nothing_to_do(engine.apply(document).plan)
+            nothing_to_do(engine.apply(document).plan)
         if not self.contested:
             wrong = misled(tree, closed=any("policies" in other for other in self.committed.values()))
             assert not wrong, "packets find out:\n" + "\n".join(wrong)
@@ -108,9 +108,9 @@ class Wild(Promises):
         self.recovered()
         assert revised.spec is not None
         self.committed[stack] = yaml.safe_load(revised.spec)
-        self.strangers_untouched(before)
+        self.strangers_untouched(before, look())
         if was_sound:
-            self.in_order(stack)
+            self.in_order(stack, look())
 
     @precondition(lambda self: not self.unfinished)
     @rule(stack=SOME, data=ANY)
@@ -155,9 +155,9 @@ class Wild(Promises):
             (status,) = engine.status(stack, lenient=True)
         assert status.trouble is None, status.trouble
         assert status.drift is not None
-        self.nothing_to_do(status.drift)
+        nothing_to_do(status.drift)
         if not unfinished:
-            self.strangers_untouched(before)
+            self.strangers_untouched(before, look())
 
     @rule(stack=SOME, data=ANY, number=NUMBERS)
     @step
@@ -207,7 +207,7 @@ class Wild(Promises):
             self.unfinished |= {stack} if way != "recover" else set()
         elif not self.unfinished:
             self.untouched(before)
-        self.strangers_untouched(before)
+        self.strangers_untouched(before, look())
 
     @precondition(lambda self: self.unfinished)
     @rule()
@@ -220,14 +220,14 @@ class Wild(Promises):
         with self.engine() as engine:
             engine.recover()
             assert not any(status.unfinished for status in engine.status())
-        self.strangers_untouched(before)
+        self.strangers_untouched(before, look())
         again = sorted(self.unfinished)
         self.recovered()
         for stack in again:
             if stack in self.committed and not self.contested:
                 with self.engine() as engine:
                     engine.keep(stack)
-                self.in_order(stack)
+                self.in_order(stack, look())
 
     def teardown(self) -> None:
         """Everything is destroyed: nothing of ours is left, and what was there before is there as it was."""
@@ -252,8 +252,8 @@ class Wild(Promises):
             assert engine.status() == ()
         self.committed.clear()
         self.unfinished.clear()
-        self.gone(None)
-        self.strangers_untouched(before)
+        self.gone(None, look())
+        self.strangers_untouched(before, look())
         kept = {key: value for key, value in self.nics.items() if not self.contested}
         left = settled(kept, lambda: {key: value for key, value in self.at_home(look()).items() if not self.contested})
         assert not left, "the NICs are not as they were:\n" + "\n".join(left)

@@ -19,7 +19,20 @@ from netwright.planning.sentence import sentence
 from torture.wild.agreement import disagreements
 from torture.wild.files import Tree
 from torture.wild.ground import MACS, NICS, ground
-from torture.wild.look import HOST, Link, Look, all_links, every_sysctl, exactly, look, marked, roughly, settled, strange
+from torture.wild.look import (
+    HOST,
+    Link,
+    Look,
+    all_links,
+    as_a_stranger_knows,
+    every_sysctl,
+    exactly,
+    look,
+    marked,
+    roughly,
+    settled,
+    strange,
+)
 
 REFUSED_ALONE = (
     "is on no network of this namespace",
@@ -48,6 +61,12 @@ def step(done: Callable[P, None]) -> Callable[P, None]:
             raise Broken(f"{type(error).__name__}: {error}\n\n{machine.script()}") from error
 
     return told
+
+
+def nothing_to_do(plan: Plan) -> None:
+    """An empty plan."""
+    left = [sentence(operation) for operation in plan.operations]
+    assert not left, "there is something to do:\n" + "\n".join(left)
 
 
 class Promises(RuleBasedStateMachine):
@@ -107,7 +126,7 @@ class Promises(RuleBasedStateMachine):
 
     def at_home(self, seen: Look) -> dict[str, Any]:
         """The NICs as the host has them, with their routes."""
-        found: dict[str, Any] = {nic: seen.host.links.get(nic) for nic in NICS}
+        found: dict[str, Any] = {nic: as_a_stranger_knows(seen.host.links.get(nic, {})) for nic in NICS}
         for route in seen.host.routes:
             if route.get("dev") in found and route.get("protocol") != "78":
                 found[str(sorted(route.items(), key=str))] = True
@@ -119,28 +138,22 @@ class Promises(RuleBasedStateMachine):
         left = settled(shown(before), lambda: shown(look()))
         assert not left, "the host is not as before:\n" + "\n".join(left)
 
-    def strangers_untouched(self, before: Look) -> None:
+    def strangers_untouched(self, before: Look, after: Look) -> None:
         """What is somebody else's is as before."""
-        theirs = self.strangers(before, look())
-        left = settled(strange(before, theirs), lambda: strange(look(), theirs))
+        theirs = self.strangers(before, after)
+        left = settled(strange(before, theirs), lambda: strange(look(), theirs), strange(after, theirs))
         assert not left, "what is not Netwright's was touched:\n" + "\n".join(left)
 
-    def in_order(self, stack: str) -> None:
+    def in_order(self, stack: str, after: Look) -> None:
         """A fresh engine finds nothing to do, and the witnesses see what the file says."""
         tree = self.committed[stack]
         with self.engine() as engine:
             (status,) = engine.status(stack)
         assert status.trouble is None, status.trouble
         assert status.drift is not None
-        self.nothing_to_do(status.drift)
-        wrong = disagreements(tree, look())
+        nothing_to_do(status.drift)
+        wrong = disagreements(tree, after)
         assert not wrong, "it is not as the file says:\n" + "\n".join(wrong)
-
-    @staticmethod
-    def nothing_to_do(plan: Plan) -> None:
-        """An empty plan."""
-        left = [sentence(operation) for operation in plan.operations]
-        assert not left, "there is something to do:\n" + "\n".join(left)
 
     # What may come of a change
 
@@ -159,7 +172,7 @@ class Promises(RuleBasedStateMachine):
             assert not alone or tree is None or self.needs_what_is_gone(tree), f"refused, with nobody in the way: {error}"
             if not recovers:
                 self.untouched(before)
-            self.recovered(stack if tree is None else None)
+            self.recovered(stack if tree is None else None, failing=engine is not None)
             return False
         except ApplyFailed as error:
             if engine is None:
@@ -167,24 +180,25 @@ class Promises(RuleBasedStateMachine):
             assert error.rolled_back, str(error)
             self.counted["failed"] += 1
             self.note(f"# failed: {str(error).splitlines()[0]}")
-            self.recovered()
-            self.strangers_untouched(before)
+            self.recovered(failing=True)
+            self.strangers_untouched(before, look())
             if (stack in sound or stack not in self.committed) and not recovers:
                 self.untouched(before, remade=True)
             return False
+        after = look()
         if tree is None:
             self.committed.pop(stack, None)
             self.sound.discard(stack)
-            self.gone(stack)
+            self.gone(stack, after)
         else:
             self.committed[stack] = tree
             self.sound.add(stack)
-        self.recovered(stack if tree is None else None)
+        self.recovered(stack if tree is None else None, failing=engine is not None)
         if tree is not None:
-            self.in_order(stack)
-        self.strangers_untouched(before)
+            self.in_order(stack, after)
+        self.strangers_untouched(before, after)
         for other in sound - {stack}:
-            self.in_order(other)
+            self.in_order(other, after)
         return True
 
     def needs_what_is_gone(self, tree: Tree) -> bool:
@@ -192,14 +206,19 @@ class Promises(RuleBasedStateMachine):
         return any(nic in str(tree) for nic in NICS if nic not in look().host.links)
 
     @staticmethod
-    def gone(stack: str | None) -> None:
+    def gone(stack: str | None, after: Look) -> None:
         """Nothing is left of a stack; None: of all."""
-        left = marked(look(), stack)
+        left = marked(after, stack)
         assert not left, "this is left:\n" + "\n".join(left)
 
-    def recovered(self, but: str | None = None) -> None:
-        """What every change does first: what was cut off is brought back, but one stack that is destroyed."""
-        for stack in sorted(self.unfinished - {but}):
+    def recovered(self, but: str | None = None, *, failing: bool = False) -> None:
+        """What every change does first: what was cut off is brought back, but one stack that is destroyed; `failing`: unless that fails."""
+        still: set[str] = set()
+        if failing and self.unfinished:
+            with self.engine() as engine:
+                still = {status.name for status in engine.status() if status.unfinished}
+        after = look() if self.unfinished else None
+        for stack in sorted(self.unfinished - {but} - still):
             self.unfinished.discard(stack)
-            if stack not in self.committed:
-                self.gone(stack)
+            if stack not in self.committed and after is not None:
+                self.gone(stack, after)
