@@ -8,10 +8,9 @@ import re
 import struct
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 
-from stacks import HOST, at, ip, run
+from stacks import HOST, at, ip
 
 Forged = tuple[str, bytes]
 """A name, which stands in the frame as <<NAME>>, and the frame."""
@@ -115,6 +114,53 @@ def icmp4(words: str, source: str, target: str, address: str, *, to: str, kind: 
     return ip4(words, source, target, address, to=to, protocol=1, payload=message)
 
 
+def fragments(words: str, source: str, target: str, address: str, *, to: str, turned: bool = False) -> list[Forged]:
+    """UDP in two pieces, of which the first has nothing but the ports, and is sent last if `turned` (RFC 791, 3.2)."""
+    names = [f"{words} {place}" for place in ("one", "two")]
+    length = 8 + 24 + len(names[1]) + 4
+    first = ip4(names[0], source, target, address, to=to, payload=struct.pack("!HHHH", 999, 53, length, 0))
+    second = ip4(names[1], source, target, address, to=to, payload=bytes(24))
+    cut = [_cut(first, 8, 0x2000), _cut(second, 24 + len(names[1]) + 4, 1)]
+    return cut[::-1] if turned else cut
+
+
+def _cut(whole: Forged, length: int, flags: int) -> Forged:
+    words, data = whole
+    head = data[14:16] + struct.pack("!HHH", 20 + length, 0x0777, flags) + data[22:24] + bytes(2) + data[26:34]
+    return words, data[:14] + head[:10] + checksum(head) + head[12:] + data[34 : 34 + length]
+
+
+def optional(words: str, source: str, target: str, address: str, *, to: str, kind: int) -> Forged:
+    """UDP behind one IPv4 option, with an address in it where there is place for one: record route, source routes, ... (RFC 791, 3.1)."""
+    option = bytes([kind, 4, 0, 0]) if kind == 148 else bytes([kind, 7, 4]) + raw(to) + b"\0"
+    _, data = ip4(words, source, target, address, to=to, ports=(999, 53))
+    (length,) = struct.unpack("!H", data[16:18])
+    head = (
+        bytes([0x45 + len(option) // 4])
+        + data[15:16]
+        + struct.pack("!H", length + len(option))
+        + data[18:24]
+        + bytes(2)
+        + data[26:34]
+        + option
+    )
+    return words, data[:14] + head[:10] + checksum(head) + head[12:] + data[34:]
+
+
+def extended(words: str, source: str, target: str, address: str, *, to: str, chain: tuple[int, ...]) -> Forged:
+    """UDP behind IPv6 extension headers of eight bytes, by their numbers (RFC 8200, 4)."""
+    data = f"<<{words}>>".encode()
+    head = struct.pack("!HHHH", 999, 53, 8 + len(data), 0)
+    pseudo = raw(address) + raw(to) + struct.pack("!II", 8 + len(data), 17)
+    payload = head[:6] + checksum(pseudo + head + data) + head[8:] + data
+    following = 17
+    for number in reversed(chain):
+        payload = (bytes([following, 0, 0, 0, 0, 0, 0, 9]) if number in (43, 44) else bytes([following, 0, 1, 4, 0, 0, 0, 0])) + payload
+        following = number
+    packet = struct.pack("!IHBB", 0x60000000, len(payload), following, 64) + raw(address) + raw(to) + payload
+    return words, raw(target) + raw(source) + b"\x86\xdd" + packet
+
+
 def alerted(honest: Forged) -> Forged:
     """With a router alert in a hop-by-hop header, as listener reports have (RFC 3810, 5; RFC 2711)."""
     words, data = honest
@@ -169,104 +215,3 @@ def port_of(netns: str) -> str:
     """The host's end of a namespace's eth0."""
     (link,) = ip("link", "show", "dev", "eth0", netns=netns)
     return next(str(one["ifname"]) for one in ip("link") if one["ifindex"] == link["link_index"])
-
-
-UNDERHAND = r"""
-import json, select, socket, sys, time
-dev, *asked = sys.argv[1:]
-told, waiting = {}, {}
-for one in asked:
-    kind, address, port = one.split("|")
-    six = ":" in address
-    s = socket.socket(socket.AF_INET6 if six else socket.AF_INET, socket.SOCK_DGRAM if kind == "udp" else socket.SOCK_STREAM)
-    s.setblocking(False)
-    s.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, dev.encode())
-    told[one] = "silence"
-    waiting[s] = one
-    to = (address, int(port), 0, socket.if_nametoindex(dev)) if six else (address, int(port))
-    try:
-        if kind == "udp":
-            s.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
-            s.sendto(b"x", to)
-        else:
-            s.connect(to)
-    except BlockingIOError:
-        pass
-    except OSError:
-        told[waiting.pop(s)] = "refused"
-deadline = time.monotonic() + 0.7
-while waiting and (left := deadline - time.monotonic()) > 0:
-    for s in select.select(list(waiting), [], [], left)[0]:
-        try:
-            told[waiting.pop(s)] = "served" if s.recv(100) else "refused"
-        except OSError:
-            told[one] = "refused"
-print(json.dumps(list(told.values())))
-"""
-
-
-def underhand(netns: str, *asked: tuple[str, str, int], dev: str = "eth0") -> list[str]:
-    """What a client is told that asks through one interface, whatever the address (a group's, a link-local one): protocol, address, port."""
-    words = ["|".join(map(str, one)) for one in asked]
-    return list(json.loads(run(sys.executable, "-I", "-S", "-c", UNDERHAND, dev, *words, netns=netns)))
-
-
-@contextmanager
-def conversation(server: str, client: str, address: str, port: int, protocol: str, source: str) -> Iterator[subprocess.Popen[str]]:
-    """A connection that stays: a line in is a byte to the echo server at port 80 of `server`, a line out what came back of it."""
-    echo = subprocess.Popen([*at(server), sys.executable, "-I", "-S", "-c", ECHO, protocol], stdout=subprocess.PIPE, text=True)
-    try:
-        assert echo.stdout is not None
-        assert echo.stdout.readline() == "ready\n"
-        command = [*at(client), sys.executable, "-I", "-S", "-c", TALK, protocol, address, str(port), source]
-        talk = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        try:
-            yield talk
-        finally:
-            talk.kill()
-            talk.communicate()
-    finally:
-        echo.kill()
-        echo.communicate()
-
-
-def goes_on(talk: subprocess.Popen[str]) -> bool:
-    """Whether a byte comes back."""
-    assert talk.stdin is not None
-    assert talk.stdout is not None
-    talk.stdin.write("x\n")
-    talk.stdin.flush()
-    return talk.stdout.readline() == "back\n"
-
-
-ECHO = r"""
-import socket, sys
-s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM if sys.argv[1] == "udp" else socket.SOCK_STREAM)
-s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-s.bind(("::", 80))
-if sys.argv[1] == "tcp":
-    s.listen()
-print("ready", flush=True)
-if sys.argv[1] == "tcp":
-    s, _ = s.accept()
-    while data := s.recv(100):
-        s.sendall(data)
-    sys.exit()
-while True:
-    s.sendto(*s.recvfrom(100))
-"""
-TALK = r"""
-import socket, sys
-protocol, address, port, source = sys.argv[1:]
-family = socket.AF_INET6 if ":" in address else socket.AF_INET
-s = socket.socket(family, socket.SOCK_DGRAM if protocol == "udp" else socket.SOCK_STREAM)
-s.bind((source, 0))
-s.settimeout(2)
-s.connect((address, int(port)))
-for line in sys.stdin:
-    try:
-        s.send(b"x")
-        print("back" if s.recv(100) else "closed", flush=True)
-    except OSError:
-        print("lost", flush=True)
-"""

@@ -10,19 +10,20 @@ from pathlib import Path
 from stacks import Stacks, outside
 
 from torture.figures import Effort, Figure
+from torture.gatecrashers import GATECRASHERS
 from torture.impostors import IMPOSTORS
 from torture.intruders import INTRUDERS
 
 Attack = Callable[[Stacks, int], Iterator[str]]
 """Its docstring says what it tries; for each try it yields "", or a sentence that says what got through."""
 
-ATTACKS: tuple[Attack, ...] = (*INTRUDERS, *IMPOSTORS)
+ATTACKS: tuple[Attack, ...] = (*INTRUDERS, *GATECRASHERS, *IMPOSTORS)
 
 
 def run(effort: Effort) -> Iterator[Figure]:
     for attack in ATTACKS:
         began = time.monotonic()
-        seen = [sentence for _ in range(max(1, effort.rounds // 5)) for sentence in tried(attack, effort.every)]
+        seen = [sentence for _ in range(effort.rounds) for sentence in tried(attack, effort.every)]
         broken = tuple(sentence for sentence in seen if sentence)
         yield Figure(what=str(attack.__doc__), tried=len(seen), broken=broken, seconds=time.monotonic() - began)
 

@@ -9,6 +9,7 @@ from forgery import advertisement, frame, mac, port_of, send
 from stacks import HOST, Stacks, addresses, devices, reaches, routes, run
 
 from netwright.errors import NetwrightError, Refused
+from torture.intruders import some
 
 FOUR = """\
 version: 1
@@ -61,13 +62,16 @@ def the_owner_of_a_mac_address(stacks: Stacks, every: int) -> Iterator[str]:
 
 def a_nic_that_was_lent(stacks: Stacks, every: int) -> Iterator[str]:
     """a namespace's program marks its links: one gets to the host"""
-    for dev, mark in (
-        ("eth7", "netwright-loan:guarded"),
-        ("eth0", "netwright-loan:guarded"),
-        ("eth7", "netwright:guarded"),
-        ("eth0", ""),
-        ("lo", "netwright-loan:guarded"),
-        ("lo", ""),
+    for dev, mark in some(
+        (
+            ("eth7", "netwright-loan:guarded"),
+            ("eth0", "netwright-loan:guarded"),
+            ("eth7", "netwright:guarded"),
+            ("eth0", ""),
+            ("lo", "netwright-loan:guarded"),
+            ("lo", ""),
+        ),
+        every,
     ):
         stacks.apply(GUARDED)
         before = devices()
