@@ -11,9 +11,11 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from scene import host, link, planned, resolved, state
 
+from netwright.kinds.bridge import Bridge
 from netwright.model.docker import DockerState
 from netwright.model.loan import SysctlLoan
 from netwright.model.netns import HOST
+from netwright.model.operation import CreateLink
 from netwright.model.route import Route
 from netwright.model.state import State
 from netwright.planning.sentence import sentence
@@ -68,3 +70,29 @@ def test_it_stays_set_while_the_router_is_silent() -> None:
     loan = SysctlLoan(netns=HOST, key=KEY, value="1")
     assert still_accepted(Facts(observed=silent, loans=(loan,))) == {KEY: "2"}
     assert still_accepted(Facts(observed=state(host()), loans=(loan,))) == {}
+
+
+OWN = "net.ipv6.conf.br-lan.accept_ra"
+
+
+def test_a_bridge_of_the_stack_is_made_with_a_host_that_takes_none_there() -> None:
+    (made,) = (one for one in planned(LAB, seen("1")).operations if isinstance(one, CreateLink))
+    assert (made.link.name, made.sysctls) == ("br-lan", {OWN: "0"})
+
+
+@pytest.mark.parametrize(
+    ("there", "said"),
+    [("0", []), ("1", [f"set {OWN} to 0 on the host"]), (None, [])],
+    ids=["it takes none", "somebody has turned it on", "a kernel without IPv6"],
+)
+def test_it_stays_so_where_the_kernel_has_ipv6(there: str | None, said: list[str]) -> None:
+    bridge = Bridge(name="br-lan", alias="netwright:lab", up=True)
+    sysctls = {"net.ipv4.ip_forward": "1", **({} if there is None else {OWN: there})}
+    observed = state(host(bridge, sysctls=sysctls))
+    assert [words for words in set_on_the_host(LAB.replace("fd05::/64", "10.5.0.0/24"), observed)] == said
+
+
+def test_who_says_otherwise_in_the_file_has_it_otherwise() -> None:
+    text = LAB + f"host: {{sysctls: {{{OWN}: 2}}}}\n"
+    (made,) = (one for one in planned(text, seen("1")).operations if isinstance(one, CreateLink))
+    assert made.sysctls == {OWN: "2"}

@@ -67,8 +67,6 @@ def plan_sysctls(
         interface = interface_of(key)
         turned_on = Step.FORWARD_FIRST if draft.forward_first and ref == HOST and interface is None else Step.FORWARD
         new_link = interface is not None and LinkKey(ref, interface) in links.fresh
-        if key in links.born_with.get(ref, ()):
-            continue
         if new_link and key.endswith(".disable_ipv6") and value == _born_without_ipv6(wanted, there):
             continue
         if key in links.born_with.get(ref, ()):
@@ -81,6 +79,9 @@ def plan_sysctls(
             # It has no interface, or goes with it.
             continue
         have = there.sysctls.get(key) if there is not None and not new_link else None
+        if have is None and not new_link and key.endswith(ADVERTISEMENTS):
+            # A kernel without IPv6 takes none.
+            continue
         leader = FOLLOWS.get(key)
         if have is not None and " ".join(have.split()) == " ".join(value.split()) and leader not in turned:
             continue

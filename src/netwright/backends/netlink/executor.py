@@ -20,6 +20,7 @@ from netwright.backends.netns import enter, in_thread, in_threads, location
 from netwright.errors import BackendError, KernelError
 from netwright.model.netns import HOST, NetnsRef
 from netwright.model.operation import AnyOperation, CreateLink, CreateNetns, DeleteLink, DeleteNetns, MoveLink, SetSysctl
+from netwright.model.sysctl import ADVERTISEMENTS
 from netwright.ports import OperationFailed
 from netwright.rtnl import link
 from netwright.rtnl.message import Answer, Request
@@ -129,7 +130,8 @@ class Executor:
                     if operation.netns != there:
                         enter(operation.netns)
                         there = operation.netns
-                    sysctls.write(operation.key, operation.value)
+                    if sysctls.has_family(operation.key) or not operation.key.endswith(ADVERTISEMENTS):
+                        sysctls.write(operation.key, operation.value)
                     finished.append(operation)
 
             failure: KernelError | None = None
@@ -155,7 +157,8 @@ class Executor:
             if netns != HOST:
                 enter(netns)
             for key, value in values.items():
-                sysctls.write(key, value)
+                if sysctls.has_family(key):
+                    sysctls.write(key, value)
 
         try:
             if netns == HOST:

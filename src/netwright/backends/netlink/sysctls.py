@@ -30,6 +30,11 @@ def read_born(keys: Iterable[str]) -> dict[str, str]:
     return in_thread(look)
 
 
+def has_family(key: str) -> bool:
+    """Whether the kernel has the family that the sysctl is of: booted with `ipv6.disable=1` it has no net.ipv6."""
+    return os.path.isdir("/".join(["/proc/sys", *key.split(".")[:2]]))  # noqa: PTH112 - as the rest of this module
+
+
 def write(key: str, value: str) -> None:
     """Set it in the calling thread's namespace. Raises KernelError."""
     try:
