@@ -13,11 +13,12 @@ from torture.figures import Effort, Figure
 from torture.gatecrashers import GATECRASHERS
 from torture.impostors import IMPOSTORS
 from torture.intruders import INTRUDERS
+from torture.mutants import MUTANTS
 
 Attack = Callable[[Stacks, int], Iterator[str]]
 """Its docstring says what it tries; for each try it yields "", or a sentence that says what got through."""
 
-ATTACKS: tuple[Attack, ...] = (*INTRUDERS, *GATECRASHERS, *IMPOSTORS)
+ATTACKS: tuple[Attack, ...] = (*INTRUDERS, *MUTANTS, *GATECRASHERS, *IMPOSTORS)
 
 
 def run(effort: Effort) -> Iterator[Figure]:

@@ -89,7 +89,7 @@ def test_it_stays_so_where_the_kernel_has_ipv6(there: str | None, said: list[str
     bridge = Bridge(name="br-lan", alias="netwright:lab", up=True)
     sysctls = {"net.ipv4.ip_forward": "1", **({} if there is None else {OWN: there})}
     observed = state(host(bridge, sysctls=sysctls))
-    assert [words for words in set_on_the_host(LAB.replace("fd05::/64", "10.5.0.0/24"), observed)] == said
+    assert set_on_the_host(LAB.replace("fd05::/64", "10.5.0.0/24"), observed) == said
 
 
 def test_who_says_otherwise_in_the_file_has_it_otherwise() -> None:
