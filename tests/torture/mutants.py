@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from forgery import Forged, arriving, checksum, mac, raw
 from stacks import HOST, Stacks
@@ -40,10 +40,43 @@ def frames_at_random(stacks: Stacks, every: int) -> Iterator[str]:
     stacks.destroy("shop")
 
 
-def _frame(chance: random.Random, words: str, own: str, there: str, *, across: bool) -> Forged:
+def identities_at_random(stacks: Stacks, every: int) -> Iterator[str]:
+    """past antispoof: packets and ARP of others, headers at random"""
+    seed = random.randrange(1 << 32)
+    chance = random.Random(seed)
+    guarded = shop().replace("br-shop,", "br-shop, antispoof: true,")
+    for _ in range(1 if every > 1 else 5):
+        stacks.apply(guarded)
+        own, there = mac("mate"), mac("web")
+        frames = [_arp(chance, f"a{number}", own, there) for number in range(100)]
+        frames += [_frame(chance, f"n{number}", own, there, across=False, honest=False) for number in range(300)]
+        heard = arriving("mate", frames, "web", end_by="br-shop")
+        for words, data in frames:
+            yield f"seed {seed}: {data.hex()} was heard as another's" if words in heard else ""
+    stacks.apply(shop())
+    assert len(arriving("mate", frames, "web", end_by="br-shop")) > len(frames) * 0.8, (
+        "unguarded hardly anything arrives: this proves nothing"
+    )
+    stacks.destroy("shop")
+
+
+def _arp(chance: random.Random, words: str, own: str, there: str) -> Forged:
+    """Of somebody else's address, by its kinds and lengths at times no ARP for IPv4 (RFC 826)."""
+    sender = chance.choice([own, own, there, "02:00:00:00:00:77"])
+    shape = (chance.choice([1, 1, 6, 15, 0]), chance.choice([0x0800, 0x0800, 0x86DD]), chance.choice([6, 6, 8]), chance.choice([4, 4, 16]))
+    body = struct.pack("!HHBBH", *shape, chance.choice([1, 2, 3, 4, 8, 9])) + raw(sender) + raw(chance.choice(["10.30.0.1", "10.30.0.10"]))
+    return words, raw(chance.choice([there, "ff:ff:ff:ff:ff:ff"])) + raw(own) + b"\x08\x06" + body + raw(there) + raw(
+        "10.30.0.10"
+    ) + f"<<{words}>>".encode()
+
+
+def _frame(chance: random.Random, words: str, own: str, there: str, *, across: bool, honest: bool = True) -> Forged:
     name = f"<<{words}>>".encode()
+    sources4, sources6 = (SOURCES4, SOURCES6) if honest else (SOURCES4[1:], SOURCES6[1:])
     packet, kind = (
-        (_packet4(chance, name, across=across), 0x0800) if chance.random() < 0.5 else (_packet6(chance, name, across=across), 0x86DD)
+        (_packet4(chance, name, sources4, across=across), 0x0800)
+        if chance.random() < 0.5
+        else (_packet6(chance, name, sources6, across=across), 0x86DD)
     )
     target = there if across else chance.choice([there, there, there, "ff:ff:ff:ff:ff:ff", "01:00:5e:00:00:01", "33:33:00:00:00:01"])
     tags = [
@@ -67,8 +100,8 @@ def _payload(chance: random.Random, protocol: int, name: bytes) -> bytes:
     return chance.randbytes(8) + data
 
 
-def _packet4(chance: random.Random, name: bytes, *, across: bool) -> bytes:
-    source, target = chance.choice(SOURCES4), "10.31.0.10" if across else chance.choice(TARGETS4)
+def _packet4(chance: random.Random, name: bytes, sources: Sequence[str], *, across: bool) -> bytes:
+    source, target = chance.choice(sources), "10.31.0.10" if across else chance.choice(TARGETS4)
     protocol = chance.choice([17, 17, 6, 6, 1, 136, 132, 47, chance.randrange(256)])
     options = b"".join(
         chance.choice([b"\x01\x01\x01\x01", b"\x94\x04\0\0", b"\x07\x07\x04\0\0\0\0\0", b"\0\0\0\0"])
@@ -91,8 +124,8 @@ def _packet4(chance: random.Random, name: bytes, *, across: bool) -> bytes:
     return head[:10] + checksum(head) + head[12:] + payload
 
 
-def _packet6(chance: random.Random, name: bytes, *, across: bool) -> bytes:
-    source, target = chance.choice(SOURCES6), "fd31::10" if across else chance.choice(TARGETS6)
+def _packet6(chance: random.Random, name: bytes, sources: Sequence[str], *, across: bool) -> bytes:
+    source, target = chance.choice(sources), "fd31::10" if across else chance.choice(TARGETS6)
     protocol = chance.choice([17, 17, 6, 136, 59, chance.choice([number for number in range(256) if number != NEIGHBOUR_DISCOVERY])])
     payload = _payload(chance, protocol, name)
     if protocol in (6, 17, 136):
@@ -108,4 +141,4 @@ def _packet6(chance: random.Random, name: bytes, *, across: bool) -> bytes:
     return struct.pack("!IHBB", 0x60000000, len(payload), following, 64) + raw(source) + raw(target) + payload
 
 
-MUTANTS = (frames_at_random,)
+MUTANTS = (frames_at_random, identities_at_random)
