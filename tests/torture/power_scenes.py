@@ -139,7 +139,7 @@ def others(place: Path) -> Iterator[Scene]:
     """A checkpoint of the write-ahead log, the memory of Docker's driver, and the daemon's log of events."""
     programs = (
         (
-            "checkpoints of the write-ahead log, and the log of changes turned over",
+            "checkpoints, the log of changes turned over",
             _MANY,
             of_log,
             ("empty", "0 to 0", "0 to 1", "0 to 2", "1 to 3", "2 to 4", "3 to 5"),
