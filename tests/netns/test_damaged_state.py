@@ -71,6 +71,20 @@ def read_only(state: Path) -> None:
     subprocess.run(["mount", "-o", "remount,bind,ro", str(state)], check=True)
 
 
+def of_a_newer_version(state: Path) -> None:
+    """Which was cut off: its version is in the log ahead alone, and there is no -shm."""
+    crashed = state.with_name("crashed")
+    crashed.mkdir()
+    with closing(sqlite3.connect(state / "state.db")) as newer:
+        newer.execute("PRAGMA user_version = 97")
+        for path in (state / "state.db", state / "state.db-wal"):
+            shutil.copy(path, crashed)
+    for path in state.glob("state.db*"):
+        path.unlink()
+    for path in crashed.iterdir():
+        shutil.copy(path, state)
+
+
 TROUBLES: dict[Callable[[Path], None], tuple[str, str]] = {
     emptied: ("is damaged: it is empty.", "hint: put a backup in its place"),
     cut_in_half: ("is damaged: database disk image is malformed.", "hint: put a backup in its place"),
@@ -85,6 +99,7 @@ TROUBLES: dict[Callable[[Path], None], tuple[str, str]] = {
         "cannot be used: state.db leads to /mnt/netwright/state.db, which is not there.",
         "hint: mount the disk that it is on",
     ),
+    of_a_newer_version: ("was written by a newer Netwright: it has version 97", "hint: install that Netwright again"),
     read_only: ("cannot be used: Read-only file system.", "hint: mount the file system of "),
 }
 COMMANDS = ("status", "log", "recover", "confirm", "plan FILE", "apply FILE", "destroy edge", "publish gate 8080:80", "unpublish gate 8080")
