@@ -55,6 +55,7 @@ def replay(scene: Scene, effort: Effort, place: Path) -> Replay:
     known: dict[frozenset[tuple[str, object]], Memory | str] = {}
     disk = Disk(scene.recording.before)
     files: list[tuple[str, str, object]] = []
+    written = {path: scene.recording.before[path] for path in map(str, scene.kept)}
     floor = 0
     told = "it began"
 
@@ -74,6 +75,7 @@ def replay(scene: Scene, effort: Effort, place: Path) -> Replay:
             wholes[now.words] = now.whole
         if isinstance(deed, Outside):
             floor, told = len(found.walk) - 1, deed.words.strip()
+            written = {path: losses[0].image[path] for path in map(str, scene.kept)}
         elif number % effort.every:
             continue
         for lost in losses:
@@ -81,7 +83,9 @@ def replay(scene: Scene, effort: Effort, place: Path) -> Replay:
             found.kinds[lost.kind] += 1
             memory = look(lost)
             where = f"write {number} ({type(deed).__name__}), {lost.kind}: {lost.words}"
-            files.extend((where, path, content) for path, content in lost.image.items() if _is_whole(path, scene))
+            files.extend((where, path, content) for path, content in lost.image.items() if _is_replaced(path, scene))
+            late = [path for path in map(str, scene.kept) if written[path] not in (scene.recording.before[path], lost.image.get(path))]
+            found.broken += [f"{where}: {path} is not as it was when {told!r}" for path in late]
             wrong = _wrong(memory, scene, wholes, found.walk, floor)
             if wrong is not None:
                 found.broken.append(f"{where}: {wrong}; {told!r} was before")
@@ -109,7 +113,7 @@ def replayed(scene: Scene, effort: Effort, place: Path) -> tuple[Figure, Replay]
     )
 
 
-def _is_whole(path: str, scene: Scene) -> bool:
+def _is_replaced(path: str, scene: Scene) -> bool:
     """A file that is replaced in one step, under the name that others read."""
     return path in map(str, scene.kept) or (not path.startswith(f"{scene.root}/") and not Path(path).name.startswith("."))
 

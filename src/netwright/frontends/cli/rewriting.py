@@ -40,6 +40,11 @@ class Original:
                     new.flush()
                     os.fsync(new.fileno())
                 Path(name).replace(self.path)
+                folder = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+                try:
+                    os.fsync(folder)
+                finally:
+                    os.close(folder)
             except BaseException:
                 Path(name).unlink(missing_ok=True)
                 raise
