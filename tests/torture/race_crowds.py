@@ -6,16 +6,21 @@ import hashlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from daemon_process import until
+from netwright.errors import NetwrightError
+from netwright.frontends.cli.daemon_client import Daemon
 from torture.race_pairs import EDITED, OTHER, SHOP, on_stage
 from torture.racing import BOUND_SECONDS, EMPTY, NAMES, Stage, left
 
+ROOM = 8 << 20
+"""Bytes that the allocator may have to itself."""
 MANY = "version: 1\nname: many\nnetworks: {lan: {subnets: [10.8.0.0/16], bridge: br-many}}\nnamespaces:\n" + "".join(
     f"  n{number}: {{interfaces: {{eth0: {{network: lan}}}}}}\n" for number in range(60)
 )
@@ -172,12 +177,46 @@ def on_stage_beside(stage: Stage) -> Iterator[Stage]:
         yield beside
 
 
+def many_requests_leave_nothing_in_the_daemon(count: int = 300) -> None:
+    """Those that are answered, those that are refused, and those whose client is gone: neither descriptors nor memory grow."""
+    with on_stage() as stage:
+        stage.done("apply", str(stage.folder / "shop.yaml"))
+        daemon = stage.daemon()
+        daemon.start()
+        asking = Daemon(str(daemon.socket))
+
+        def ask(times: int) -> None:
+            for number in range(times):
+                asking.ask("GET", "/v1/status")
+                asking.ask("POST", "/v1/plan", {"text": EDITED})
+                asking.ask(
+                    "POST", "/v1/unpublish" if number % 2 else "/v1/publish", {"target": "web", "port": "8090" if number % 2 else "8090:90"}
+                )
+                with suppress(NetwrightError):
+                    asking.ask("POST", "/v1/publish", {"target": "nobody", "port": "7:7"})
+                with socket.socket(socket.AF_UNIX) as gone:
+                    gone.connect(str(daemon.socket))
+                    gone.sendall(b"GET /v1/status HTTP/1.1\r\nHost: x\r\n\r\n")
+
+        ask(count // 5)
+        daemon.quiet()
+        descriptors, memory = daemon.descriptors(), daemon.memory()
+        ask(count - count // 5)
+        daemon.quiet()
+        assert daemon.descriptors() == descriptors
+        assert daemon.memory() - memory < ROOM, f"{daemon.memory() - memory} bytes more"
+        assert stage.in_order() == []
+        stage.undisturbed()
+    assert left() == EMPTY, f"{left()} was left"
+
+
 CROWDS: dict[str, Callable[[], None]] = {
     "the daemon is killed while stacks are applied": the_daemon_is_killed_while_stacks_are_applied,
     "the daemon keeps what is applied, published, destroyed": the_daemon_keeps_what_is_applied_published_and_destroyed,
     "readers neither fail nor wait nor see half": readers_neither_fail_nor_wait_nor_see_half,
     "a stopped holder is named, a dead one blocks nobody": a_stopped_holder_is_named_and_a_dead_one_blocks_nobody,
     "a stack is destroyed while somebody is in it": a_stack_is_destroyed_while_somebody_is_in_its_namespace,
+    "many requests leave nothing in the daemon": many_requests_leave_nothing_in_the_daemon,
     "another state takes nothing away": another_state_takes_nothing_away,
 }
 

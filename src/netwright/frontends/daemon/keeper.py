@@ -7,10 +7,11 @@ own changes from making it look for ever.
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 from netwright.api import Engine
@@ -67,6 +68,7 @@ class Keeper:
         """Commits may have changed."""
         self._docker: bool | None = None
         self._next_look = time.monotonic() + EVERY
+        self._next_read = math.inf
         self._listener: Listener | None = None
 
     async def run(self, ready: Callable[[], None]) -> None:
@@ -132,7 +134,7 @@ class Keeper:
 
     def _pause(self) -> float:
         """Seconds until something is due."""
-        due = min(self._schedule.next() or self._next_look, self._next_look) - time.monotonic()
+        due = min(self._schedule.next() or self._next_look, self._next_look, self._next_read) - time.monotonic()
         if self._deadline is not None:
             # What is waited with stands still while the machine sleeps.
             due = min(due, self._deadline - _counted(), WAKEFUL)
@@ -141,7 +143,7 @@ class Keeper:
     async def _turn(self, reason: str) -> None:
         """Do all that is due."""
         gone = False
-        if self._stale:
+        if self._stale or time.monotonic() >= self._next_read:
             self._stale = False
             gone = await self._refresh(reason)
         if self._deadline is not None and _counted() >= self._deadline:
@@ -159,7 +161,9 @@ class Keeper:
 
     async def _refresh(self, reason: str) -> bool:
         """Which stacks there are, and what has changed about them. True: some are gone."""
-        digests, deadline = await asyncio.to_thread(self._read)
+        digests, deadline, busy = await asyncio.to_thread(self._read)
+        # That a process has died while it was at work is told a moment before its lock is free.
+        self._next_read = time.monotonic() + WAKEFUL if busy else math.inf
         self._deadline = None if deadline is None else max(deadline, self._postponed)
         now = time.monotonic()
         gone = self._digests.keys() - digests.keys()
@@ -176,16 +180,14 @@ class Keeper:
         self._digests = digests
         return bool(gone)
 
-    def _read(self) -> tuple[dict[str, str], float | None]:
-        store = open_store(self._folder)
-        try:
+    def _read(self) -> tuple[dict[str, str], float | None, bool]:
+        with closing(open_store(self._folder)) as store:
             deadlines = [_counted() + trial.deadline - time.time() for trial in store.trials().values()]
-            if store.journals() and store.holder() is None and store.journals():
+            busy = bool(store.journals()) and store.holder() is not None
+            if not busy and store.journals():
                 # Nobody is at work on what was begun. (Asked once more: whoever was may have come to its end meanwhile.)
                 deadlines.append(0.0)
-            return {stack: commit.digest for stack, commit in store.commits().items()}, min(deadlines, default=None)
-        finally:
-            store.close()
+            return {stack: commit.digest for stack, commit in store.commits().items()}, min(deadlines, default=None), busy
 
     async def _keep(self, stack: str) -> bool:
         """Look at one stack and put right what is wrong. True: it may be another now."""
