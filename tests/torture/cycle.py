@@ -79,12 +79,12 @@ class Strike(Protocol):
 class Seam:
     """In the process itself: a way of seams.WAYS."""
 
-    stride = 1
     engine_dies = False
 
     def __init__(self, way: str) -> None:
         self._way = way
         self.words = WAYS[way].words
+        self.stride = WAYS[way].stride
         self.ends = frozenset({WAYS[way].end} | ({0} if WAYS[way].end in (1, 130) else set()))
 
     def run(self, bench: Bench, number: int, *words: str) -> Ended:
@@ -133,7 +133,7 @@ def figure(bench: Bench, strike: Strike, *, stride: int = 1, offset: int = 0, pl
             break
         number += stride
     longest = f"at most {tally.recovery_seconds:.2f} s to recover" if tally.recovery_seconds else ""
-    note = "; ".join(filter(None, (f"every {stride}th place" if stride > 1 else "", longest)))
+    note = "; ".join(filter(None, (f"one place in {stride}" if stride > 1 else "", longest)))
     return Figure(
         what=f"{bench.stack.name}: {strike.words}",
         tried=tally.tried,

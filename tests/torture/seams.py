@@ -66,6 +66,8 @@ class Way:
     install: Callable[[Place], None]
     end: int = 1
     """The status that the run ends with; negative: a signal."""
+    stride: int = 1
+    """Of its places every so many-th is tried, where all are asked for: what takes the same way back as another need not go it everywhere."""
     docker: bool = False
     """Concerns those stacks only that have rules in Docker's chains."""
 
@@ -255,24 +257,25 @@ def _before_commit(place: Place) -> None:
 
 WAYS = {
     "refused": Way(words="the kernel has no memory (ENOMEM) at an operation", install=_operations(_refuse)),
-    "memory": Way(words="Python has no memory (MemoryError) at an operation", install=_operations(_no_memory)),
+    "memory": Way(words="Python has no memory (MemoryError) at an operation", install=_operations(_no_memory), stride=3),
     "SIGINT": Way(
         words="Ctrl-C at an operation, and again at each of the way back",
         install=_operations(_signal(signal.SIGINT), afterwards=_signal(signal.SIGINT)),
         end=130,
+        stride=3,
     ),
-    "SIGTERM": Way(words="SIGTERM at an operation", install=_operations(_signal(signal.SIGTERM)), end=130),
-    "SIGHUP": Way(words="SIGHUP at an operation", install=_operations(_signal(signal.SIGHUP)), end=130),
+    "SIGTERM": Way(words="SIGTERM at an operation", install=_operations(_signal(signal.SIGTERM)), end=130, stride=3),
+    "SIGHUP": Way(words="SIGHUP at an operation", install=_operations(_signal(signal.SIGHUP)), end=130, stride=3),
     "spoilt": Way(words="the kernel refuses a message in the middle of a batch", install=_wire(_spoil)),
-    "closed": Way(words="the rtnetlink socket is closed before a request", install=_wire(_close_before)),
-    "unanswered": Way(words="the answer to an rtnetlink request is lost", install=_wire(_close_after)),
-    "memory-wire": Way(words="MemoryError between a request and its answer", install=_wire(_no_memory_after)),
-    "SIGINT-wire": Way(words="Ctrl-C between a request and its answer", install=_wire(_interrupt_after), end=130),
+    "closed": Way(words="the rtnetlink socket is closed before a request", install=_wire(_close_before), stride=3),
+    "unanswered": Way(words="the answer to an rtnetlink request is lost", install=_wire(_close_after), stride=3),
+    "memory-wire": Way(words="MemoryError between a request and its answer", install=_wire(_no_memory_after), stride=3),
+    "SIGINT-wire": Way(words="Ctrl-C between a request and its answer", install=_wire(_interrupt_after), end=130, stride=3),
     "nft": Way(words="the kernel refuses an nft transaction", install=_transactions),
     "iptables": Way(words="iptables-restore refuses", install=_restored_badly, docker=True),
     "no-iptables": Way(words="iptables-restore is missing at a call", install=_not_installed(again=True), docker=True),
     "never-iptables": Way(words="iptables-restore is missing from a call on", install=_not_installed(again=False), docker=True),
-    "disk": Way(words="the disks are full from an operation on", install=_operations(_fill)),
+    "disk": Way(words="the disks are full from an operation on", install=_operations(_fill), stride=3),
     "disk-memory": Way(words="the disks are full from a write to the database on", install=_memory(_fill)),
     "killed": Way(words="SIGKILL at an operation", install=_operations(_kill), end=-signal.SIGKILL),
     "killed-wire": Way(

@@ -100,13 +100,14 @@ STACKS = {
         text=SHOP,
         edited=SHOP.replace("8080/tcp", "8081/tcp").replace("172.31.1.20", "172.31.1.21").replace("10.1.0.0/16", "10.2.0.0/16"),
         ipv6_forwarding="1",
+        stride=2,
         containers=(("web", ("--publish", "9090:81")), ("db", ())),
     ),
     "fifty": Stack(
         name="fifty",
         text=_many("fifty", 50),
         edited=_many("fifty", 47).replace("ports: [80]", "ports: [81]").replace("8000", "7999"),
-        stride=12,
+        stride=23,
     ),
 }
 

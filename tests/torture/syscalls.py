@@ -68,7 +68,7 @@ CALLS = (
 class Injected:
     """One of CALLS."""
 
-    stride = 4
+    stride = 6
     engine_dies = False
 
     def __init__(self, call: Call) -> None:

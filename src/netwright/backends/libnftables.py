@@ -42,7 +42,7 @@ def _last_words(stay: int | None) -> None:
         os._exit(1)
 
 
-_LAST_WORDS = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(_last_words)
+_AT_EXIT = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(_last_words)
 
 
 @contextmanager
@@ -51,7 +51,7 @@ def _within_the_library() -> Iterator[None]:
     stay = ctypes.c_char()
     number = ctypes.addressof(stay)
     # What atexit(3) is made of, by a handle: Python cannot be called by an exit(3) that comes after its own end.
-    _libc.__cxa_atexit(_LAST_WORDS, ctypes.c_void_p(number), ctypes.c_void_p(number))
+    _libc.__cxa_atexit(_AT_EXIT, ctypes.c_void_p(number), ctypes.c_void_p(number))
     try:
         yield
     finally:

@@ -79,6 +79,8 @@ class Runs:
                 with suppress(NetwrightError):
                     self._store.record(failed_deed(act, stack, self._caller, previous, Result.REFUSED, str(error)))
             raise
+        except KeyboardInterrupt:
+            raise Interrupted("Interrupted. Nothing was touched.") from None
         if not drawn.plan:
             deed = deed_of(act, stack, self._caller, previous, document)
             commit(self._store, stack, document, drawn, deed, changed=cut_off is not None, lenient=bool(tolerance), cut_off=cut_off)

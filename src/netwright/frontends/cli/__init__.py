@@ -18,6 +18,10 @@ def main() -> NoReturn:
     _open_what_is_closed()
     try:
         answer()
+    except KeyboardInterrupt:
+        # Before there is a command: its library is still being loaded.
+        os.write(2, b"Interrupted.\n")
+        os._exit(130)
     except SystemExit as end:
         status = end.code if isinstance(end.code, int) else int(end.code is not None)
         # Giving back every object of a process that ends takes Python longer than many a command.
