@@ -55,7 +55,7 @@ def run(effort: Effort) -> Iterator[Figure]:
             yield _figure("containers that are started, killed, renamed: steps beside Docker", Harbour, effort.rounds * BESIDE_DOCKER)
 
 
-def _figure(what: str, machine: type[Wild] | type[Harbour], examples: int) -> Figure:
+def _figure(what: str, machine: type[Wild | Harbour], examples: int) -> Figure:
     began, broken = time.monotonic(), []
     machine.counted.clear()
     for _ in range(examples // AT_ONCE):
