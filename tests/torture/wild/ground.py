@@ -67,6 +67,12 @@ ip route add 198.18.9.0/24 dev nic2 table 99
 }
 
 
+def laid() -> str:
+    """The commands that lay the ground."""
+    # What is in the middle of being checked is not what it was before.
+    return "sysctl -qw net.ipv6.conf.all.accept_dad=0 net.ipv6.conf.default.accept_dad=0\n" + LAID + "".join(map(plug_in, NICS))
+
+
 def sh(script: str) -> str:
     """Run commands in the thread's namespace, stopping at the first that fails; their stdout. Raises CalledProcessError."""
     return subprocess.run(["sh", "-ec", script], check=True, capture_output=True, text=True).stdout
@@ -83,8 +89,7 @@ def ground() -> Iterator[None]:
     """A fresh host for the thread; no names and no files are left of it afterwards."""
     with away():
         new_network()
-        # What is in the middle of being checked is not what it was before.
-        sh("sysctl -qw net.ipv6.conf.all.accept_dad=0 net.ipv6.conf.default.accept_dad=0\n" + LAID + "".join(map(plug_in, NICS)))
+        sh(laid())
         try:
             yield
         finally:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
 import netwright
-from netwright.errors import NetwrightError, Refused, SpecError
+from netwright.errors import Refused, SpecError
 from netwright.revising.publication import Publish, Unpublish
 from netwright.revising.request import parse_port
 from torture.wild.crash import failing, killed
@@ -63,7 +63,7 @@ class Wild(Promises):
         document = netwright.parse(text, "stack.yaml")
         if not self.change(stack, tree, lambda engine: engine.apply(document)):
             return
-        self.ease += 2
+        self.ease += 3
         with self.engine() as engine:
             nothing_to_do(engine.apply(document).plan)
         if not self.contested:
@@ -130,16 +130,17 @@ class Wild(Promises):
     @rule(data=ANY)
     @step
     def interfere(self, data: st.DataObject) -> None:
-        """Somebody does something to the host."""
-        before = look()
-        deed = data.draw(deeds(before))
+        """Somebody does something to the host, or several things."""
         self.ease -= 1
-        self.note(deed.script)
-        self.counted["interferences"] += 1
-        subprocess.run(["sh", "-c", deed.script], check=False, capture_output=True)
-        self.sound.clear()
-        self.met(before, look())
-        self.contested = self.contested or deed.takes
+        for _ in range(data.draw(st.integers(1, 3), label="deeds")):
+            before = look()
+            deed = data.draw(deeds(before))
+            self.note(deed.script)
+            self.counted["interferences"] += 1
+            subprocess.run(["sh", "-c", deed.script], check=False, capture_output=True)
+            self.sound.clear()
+            self.met(before, look())
+            self.contested = self.contested or deed.takes
 
     @precondition(lambda self: self.committed)
     @rule(data=ANY)
@@ -264,6 +265,3 @@ class Wild(Promises):
 def as_text(tree: Tree) -> str:
     """A committed file's."""
     return yaml.safe_dump(tree, sort_keys=False, default_flow_style=None, width=120)
-
-
-__all__ = ["NetwrightError", "Wild"]

@@ -18,7 +18,7 @@ from netwright.model.operation import Plan
 from netwright.planning.sentence import sentence
 from torture.wild.agreement import disagreements
 from torture.wild.files import Tree
-from torture.wild.ground import MACS, NICS, ground
+from torture.wild.ground import MACS, NICS, ground, laid
 from torture.wild.look import (
     HOST,
     Link,
@@ -97,8 +97,8 @@ class Promises(RuleBasedStateMachine):
     # What is looked at
 
     def script(self) -> str:
-        """The steps up to here, to be typed."""
-        return "\n".join(["# tests/torture/wild/ground.py lays the ground", *self._steps])
+        """The steps up to here, to be typed in namespaces of one's own: unshare --net --mount, a tmpfs on /run/netns and on /etc/netns."""
+        return "\n".join(["ip link set lo up", laid(), *self._steps])
 
     def note(self, line: str, text: str | None = None) -> None:
         """Write down a step; `text`: the file that it is about."""

@@ -18,8 +18,6 @@ class Deed:
     script: str
     takes: bool = False
     """Whether a name, a NIC or an address may be taken by it that a file wants: then a refusal is right."""
-    stays: bool = True
-    """False: it is undone again by `apply`, and by nothing else needed."""
 
 
 def at(netns: str, command: str) -> str:
