@@ -19,7 +19,7 @@ from netwright.model.loan import NicLoan
 from netwright.model.netns import HOST, container
 from netwright.model.route import Address
 from netwright.model.state import Namespace, State
-from netwright.resolve.facts import Facts
+from netwright.resolve.facts import Facts, matches
 from netwright.resolve.nic import give_back
 from netwright.resolve.resolver import resolve
 from netwright.spec.load import parse
@@ -134,3 +134,12 @@ def test_a_nic_that_the_kernel_put_back_as_its_container_ended_is_moved_into_the
     nic = resolve(parse(NIC, "file.yaml"), facts).desired.state.namespaces[WEB].links["lan0"]
     assert isinstance(nic, Nic)
     assert (nic.current, nic.home) == (LinkKey(HOST, "lan0"), LinkKey(HOST, "eth1"))
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [("0123456789ab", ["web"]), ("0123456789abcdef", ["web"]), ("01234567", ["01234567"]), ("ba0123456789", ["ba0123456789"])],
+)
+def test_the_start_of_an_id_means_its_container_though_another_has_taken_it_for_a_name(wanted: str, found: list[str]) -> None:
+    there = docker(web(id="0123456789ab" + "cdef" * 13), *(web(name=name, id="f" * 64) for name in (wanted,)))
+    assert [one.name for one in matches(wanted, None, there)] == found

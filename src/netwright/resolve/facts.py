@@ -83,13 +83,16 @@ def _is_static(address: Address) -> bool:
 
 
 def matches(key: str, spec: ContainerSpec | None, docker: DockerState) -> tuple[Container, ...]:
-    """The containers that an entry of `containers:` means: by name, by (the start of) an id, or by label."""
+    """The containers that an entry of `containers:` means: by (the start of) an id, by name, or by label.
+
+    An id first: it is given by chance, and a name by whoever starts a container, who could give it the start of another's id.
+    """
     wanted = spec.docker if spec is not None and spec.docker is not None else key
     if isinstance(wanted, LabelSelector):
         return tuple(sorted((c for c in docker.containers.values() if wanted.matches(c.labels)), key=lambda c: c.name))
-    if wanted in docker.containers:
-        return (docker.containers[wanted],)
     by_id = [c for c in docker.containers.values() if len(wanted) >= 12 and c.id.startswith(wanted)]
+    if not by_id and wanted in docker.containers:
+        return (docker.containers[wanted],)
     return tuple(by_id[:1])
 
 
