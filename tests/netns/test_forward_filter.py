@@ -145,3 +145,9 @@ def test_another_table_of_iptables_that_drops_is_an_obstacle() -> None:
 def test_the_bridge_switches_are_read_by_version() -> None:
     run("sysctl", "-qw", f"{SWITCHES[1]}=1")
     assert observe() == ForwardFilter(bridge_calls_iptables=frozenset({6}))
+
+
+@pytest.mark.parametrize(("family", "table"), [("inet", "nw_lab"), ("inet", "nwp_lab"), ("bridge", "nwa_lab")])
+def test_tables_of_ours_are_no_obstacles(family: str, table: str) -> None:
+    nft(f"table {family} {table} {{ chain forward {{ type filter hook forward priority 0; policy accept; drop; }}\n}}\n")
+    assert observe().obstacles == ()

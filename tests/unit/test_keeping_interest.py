@@ -116,7 +116,8 @@ def test_policies_follow_containers_to_whatever_network_and_their_table_is_watch
     policed = interest(SHOP + "policies: [{name: web, from: lan, to: web}]\n")
     assert concerns(policed, Notice(kind=Kind.DOCKER_NETWORK, subject="bridge", action="connect"))
     assert concerns(policed, Notice(kind=Kind.TABLE, netns=HOST, subject="nwp_shop", part="element"))
-    assert not concerns(policed, Notice(kind=Kind.TABLE, netns=HOST, subject="nwp_other", part="table"))
+    for table in ("nw_other", "nwp_other", "nwa_other"):
+        assert not concerns(policed, Notice(kind=Kind.TABLE, netns=HOST, subject=table, part="table"))
 
 
 def test_a_stack_without_docker_does_not_listen_to_it() -> None:

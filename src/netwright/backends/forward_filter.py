@@ -23,11 +23,10 @@ from netwright.firewall.listing import (
     saved_rules,
 )
 from netwright.model.firewall import DirectDrop, DockerBridge, ForwardFilter, Obstacle, Ruleset
+from netwright.model.names import TABLE_PREFIXES
 
 _NFT_FAMILIES = {4: "ip", 6: "ip6"}
 _BRIDGE_SWITCHES = {4: "/proc/sys/net/bridge/bridge-nf-call-iptables", 6: "/proc/sys/net/bridge/bridge-nf-call-ip6tables"}
-_OWN_PREFIXES = ("nw_", "nwp_")
-"""Our tables shut single networks, or refuse what a policy denies, and never drop all."""
 
 
 def observe_forward() -> ForwardFilter:
@@ -120,7 +119,8 @@ def _direct_drops(chains: list[BaseChain]) -> Iterator[DirectDrop]:
 
 
 def _look_at(base: BaseChain) -> Obstacle | None:
-    if base.table.startswith(_OWN_PREFIXES) and base.policy != "drop":
+    # Ours shut single networks, or refuse what a policy denies, and never drop all.
+    if base.table.startswith(TABLE_PREFIXES) and base.policy != "drop":
         return None
     return obstacle(base, run_nft(f"list table {base.family} {base.table}"))
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from netwright.engine.outcome import StackStatus
 from netwright.engine.survey import forwards, needs_docker, protects
 from netwright.errors import NetwrightError
-from netwright.model.names import antispoof_table_name, policy_table_name, table_name
+from netwright.model.names import TABLE_PREFIXES, antispoof_table_name, policy_table_name, table_name
 from netwright.model.netns import HOST, NetnsRef
 from netwright.model.notice import Kind, Notice
 from netwright.model.state import Namespace
@@ -179,7 +179,7 @@ def _table_concerns(interest: Interest, notice: Notice) -> bool:
     # A whole table or chain: somebody's firewall has come or gone. A rule: only where ours stand.
     if notice.subject == FOREIGN_TABLE and notice.part in FOREIGN_CHAINS:
         return True
-    return notice.part == "table" and not notice.subject.startswith(("nw_", "nwp_"))
+    return notice.part == "table" and not notice.subject.startswith(TABLE_PREFIXES)
 
 
 def clause(notice: Notice) -> str:

@@ -92,6 +92,10 @@ def shim_name(stack: str, network: str) -> IfName:
     return IfName(f"{readable}-{short_hash(f'{stack}//{network}', 14 - len(readable))}")
 
 
+TABLE_PREFIXES = ("nw_", "nwp_", "nwa_")
+"""What the names of our nft tables begin with."""
+
+
 def table_name(stack: str) -> str:
     """The nft table of a stack: never a keyword, since nft takes no keyword as a name."""
     return "nw_" + stack.replace("-", "_")
