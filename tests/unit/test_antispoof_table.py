@@ -95,3 +95,36 @@ def test_what_cannot_be_guarded_is_said(network: str, why: str) -> None:
     text = f"version: 1\nname: lab\nnetworks: {{lan: {{{network}, antispoof: true}}}}\n"
     with pytest.raises(SpecError, match=why):
         parse(text, "lab.yaml")
+
+
+POLICED = """\
+version: 1
+name: lab
+networks: {lan: {subnets: [10.5.0.0/24]}, two: {subnets: [10.6.0.0/24]}}
+namespaces:
+  a: {interfaces: {eth0: {network: lan, port: a7}, eth1: {network: two, port: a8}}}
+policies: [{name: one, from: two, to: a}]
+"""
+BY_DOCKERS = 'oifname "veth*" ether type { 0x8100, 0x88a8 } @ll,116,12 0 drop'
+
+
+def test_where_policies_are_kept_within_a_bridge_its_ports_give_out_what_is_judged_and_nothing_else() -> None:
+    table = resolved(POLICED).desired.state.namespaces[HOST].antispoof
+    assert table is not None
+    assert table.elements == {"policed": {'"a7"', '"a8"'}}
+    assert "\t\toifname @policed ether type != { ip, ip6, arp } drop\n" in table.text
+    assert BY_DOCKERS not in table.text
+    outward = POLICED.replace("to: a}", "to: internet}")
+    assert resolved(outward).desired.state.namespaces[HOST].antispoof is None
+
+
+@pytest.mark.parametrize(
+    "more",
+    ["containers: {web: {}}\n", "networks: {d: {managed_by: docker, subnets: [10.7.0.0/24]}, "],
+    ids=["a container", "a network of Docker's"],
+)
+def test_where_docker_plugs_in_it_is_by_the_names_of_dockers_ports(more: str) -> None:
+    text = POLICED + more if more.startswith("containers") else POLICED.replace("networks: {", more)
+    table = resolved(text).desired.state.namespaces[HOST].antispoof
+    assert table is not None
+    assert BY_DOCKERS in table.text

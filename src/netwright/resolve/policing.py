@@ -64,7 +64,9 @@ class Policies:
             return None
         bridges = self.identities.bridges()
         ports = (link.name for link in links[HOST].values() if link.master in bridges and not link.borrowed)
-        return Policed(ports=tuple(ports), dockers=bool(self.document.spec.containers))
+        networks = self.document.spec.networks.values()
+        dockers = any(network is not None and (network.managed_by == "docker" or network.external) for network in networks)
+        return Policed(ports=tuple(ports), dockers=dockers or bool(self.document.spec.containers))
 
     def in_force(self, namespaces: dict[NetnsRef, Namespace]) -> dict[NetnsRef, Namespace]:
         """The namespaces with their policies. Raises InvalidValue."""
@@ -118,7 +120,8 @@ class Policies:
 
     def _joined(self) -> tuple[str, ...]:
         """The host's ends of what joins it to namespaces."""
-        ends = (spec.peer for namespace in self.document.spec.namespaces.values() if namespace for spec in namespace.interfaces.values())
+        members = (*self.document.spec.namespaces.values(), *self.document.spec.containers.values())
+        ends = (spec.peer for member in members if member is not None for spec in member.interfaces.values())
         found = {end.interface for end in ends if end is not None and end.namespace == HOST_NAME}
         host = self.document.spec.host
         found |= {name for name, spec in (host.interfaces if host else {}).items() if spec.peer is not None or spec.network is not None}
