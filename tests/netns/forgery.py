@@ -20,6 +20,7 @@ END: Forged = ("end", bytes(14) + b"<<end>>")
 HEAR = r"""
 import re, socket, sys
 s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
+s.setsockopt(socket.SOL_SOCKET, 33, 1 << 26)  # SO_RCVBUFFORCE: what is lost here would count as held
 s.bind((sys.argv[1], 0))
 s.settimeout(30)
 print("ready", flush=True)
