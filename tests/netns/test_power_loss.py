@@ -54,6 +54,6 @@ def test_killed_at_a_write_it_is_brought_back_by_recover(what: str, call: str, n
     assert power_kill.killed(what, call, number) == ""
 
 
-@pytest.mark.parametrize("pages", [3, 21, 29])
-def test_a_disk_that_is_full_is_said_and_the_host_is_as_before(pages: int, place: Path) -> None:
-    assert power_room.cramped((), pages, place / "full") == ""
+@pytest.mark.parametrize(("what", "pages"), [("the first apply", 3), ("the first apply", 29), ("an edit", 12), ("destroy", 15)])
+def test_a_disk_that_is_full_is_said_and_the_host_is_as_before(what: str, pages: int, place: Path) -> None:
+    assert power_room.cramped(what, pages, place / "full") == ""

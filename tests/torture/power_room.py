@@ -19,12 +19,21 @@ MOST = 200
 ROOM = "64m"
 
 
+RUNS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "the first apply": ((), ("apply", "FILE")),
+    "an edit": ((EDGE,), ("apply", "FILE")),
+    "publish": ((EDGE,), ("publish", "gate", "8080:80")),
+    "destroy": ((EDGE,), ("destroy", "edge")),
+}
+"""What → the files that are applied before, and the command."""
+
+
 def figures(effort: Effort, place: Path) -> Iterator[Figure]:
-    for what, applied in (("the first apply", ()), ("an edit", (EDGE,))):
+    for what in RUNS:
         began = time.monotonic()
         tried, broken = 0, []
         for pages in range(1, MOST, effort.every):
-            fault = cramped(applied, pages, place)
+            fault = cramped(what, pages, place)
             if fault is None:
                 break
             tried += 1
@@ -33,8 +42,9 @@ def figures(effort: Effort, place: Path) -> Iterator[Figure]:
         yield Figure(what=f"disk full: {what}", tried=tried, broken=tuple(broken), seconds=time.monotonic() - began)
 
 
-def cramped(applied: tuple[str, ...], pages: int, place: Path) -> str | None:
+def cramped(what: str, pages: int, place: Path) -> str | None:
     """What did not hold where the state's disk has room for so many pages more; None: that is enough. Empty: all is well."""
+    applied, command = RUNS[what]
     file = place.with_name(f"{place.name}.yaml")
     with booted(CONFIGURED), _disk(place):
         for text in applied:
@@ -43,16 +53,18 @@ def cramped(applied: tuple[str, ...], pages: int, place: Path) -> str | None:
         before = standing()
         file.write_text(WIDER)
         _resize(place, str(_used(place) + pages * PAGE))
-        said = netwright(place, "apply", str(file))
+        said = netwright(place, *(str(file) if word == "FILE" else word for word in command))
         if said.status == 0:
             return None
         if wrong := _unsaid(said):
-            return f"netwright apply: {wrong}"
+            return f"netwright {command[0]}: {wrong}"
         now = standing()
         looked = netwright(place, "status")
         if looked.fault:
             return f"netwright status: {looked.fault}"
-        if now != before or "between two states" in said.err:
+        # What destroy has removed is announced anew before it is made anew: where there is no room for that, recover does it.
+        torn = "between two states" in said.err
+        if (torn and what != "destroy") or (not torn and now != before):
             return f"the host is not as before: {said.err}"
         _resize(place, ROOM)
         return _mended(place, file, before)
