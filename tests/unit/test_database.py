@@ -122,6 +122,18 @@ with mine.writing() as connection:
         assert [process.communicate(timeout=60)[0] for process in started] == ["1\n"] * 3
 
 
+def test_the_log_of_one_that_was_moved_away_is_not_taken_for_the_new_ones(tmp_path: Path) -> None:
+    file = tmp_path / "x.db"
+    with closing(database(file)) as mine, mine.writing():
+        pass
+    cut_off(file, tmp_path / "crashed", "INSERT INTO a VALUES ('of the old one')")
+    left = tmp_path / "crashed" / "x.db"
+    left.rename(left.with_name("x.db.damaged"))
+    with closing(database(left)) as mine, mine.writing() as connection:
+        assert connection.execute("SELECT x FROM a").fetchall() == []
+    assert sorted(contents(tmp_path / "crashed")) == ["x.db", "x.db-wal.old", "x.db.damaged"]
+
+
 def test_a_version_that_another_process_has_made_meanwhile_is_refused_too(tmp_path: Path) -> None:
     file = tmp_path / "x.db"
     with closing(database(file)) as mine, mine.writing():

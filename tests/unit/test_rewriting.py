@@ -34,9 +34,16 @@ def secret(tmp_path: Path) -> Path:
 
 
 def at_fsync(monkeypatch: pytest.MonkeyPatch, action: Callable[[], None]) -> None:
-    """The folder's owner is quick: they act while the new file is being written."""
+    """The folder's owner is quick: they act, once, while the new file is being written."""
     sync = os.fsync
-    monkeypatch.setattr(os, "fsync", lambda descriptor: (action(), sync(descriptor))[1])
+    left = [action]
+
+    def first(descriptor: int) -> None:
+        while left:
+            left.pop()()
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", first)
 
 
 def test_a_link_in_the_place_of_the_new_file_gives_nobody_the_file_that_it_leads_to(

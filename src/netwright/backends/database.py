@@ -6,15 +6,15 @@ WAL with synchronous=FULL: what a transaction wrote is on the disk when it retur
 
 from __future__ import annotations
 
-import ctypes
 import errno
+import fcntl
 import os
 import sqlite3
 import stat
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from netwright.backends.new_folder import ANOTHER_FOLDER, make_private
@@ -108,6 +108,8 @@ class Database:
                 if not create:
                     return None
                 self._make()
+            else:
+                make_private(self.file.parent)
             self._refuse_strange()
             self._refuse_newer(written_version(self.file))
             self._connection = self._connect()
@@ -144,13 +146,30 @@ class Database:
         """Whole, or not at all, and by one process; with its folder and all above on the disk when it has its name."""
         folder = self.file.parent
         make_private(folder)
-        with _MAKING, _unfinished(self.file) as new:
-            with closing(sqlite3.connect(new, isolation_level=None)) as connection:
-                self._migrate(connection)
-                # Last: what is in a write-ahead log when the disk is full, its connection's end does not tell.
-                connection.execute("PRAGMA journal_mode = WAL")
-            _give_name(new, self.file)
-        _keep_names(folder)
+        with _alone(self.file):
+            if self._is_there():
+                return
+            new = self.file.with_name(f"{self.file.name}.new")
+            _remove(new)
+            try:
+                make_private_file(new)
+                with closing(sqlite3.connect(new, isolation_level=None)) as connection:
+                    self._migrate(connection)
+                    # Last: what is in a write-ahead log when the disk is full, its connection's end does not tell.
+                    connection.execute("PRAGMA journal_mode = WAL")
+                self._put_aside_what_is_left()
+                new.rename(self.file)
+            except BaseException:
+                _remove(new)
+                raise
+            _keep_names(folder)
+
+    def _put_aside_what_is_left(self) -> None:
+        """Of a database that was moved away: SQLite would take its log for the new one's."""
+        for end in ("-journal", "-wal", "-shm"):
+            left = self.file.with_name(self.file.name + end)
+            if left.is_file():
+                left.rename(left.with_name(f"{left.name}.old"))
 
     def _connect(self) -> sqlite3.Connection:
         # Turns are taken by self._turn; SQLite itself would refuse a second thread.
@@ -202,38 +221,29 @@ def _version(connection: sqlite3.Connection) -> int:
     return int(number)
 
 
-_MAKING = threading.Lock()
-_libc = ctypes.CDLL(None, use_errno=True)
-_AT_FDCWD = -100
-_RENAME_NOREPLACE = 1
-"""linux/fs.h"""
-
-
-def _give_name(new: Path, file: Path) -> None:
-    """rename(2), but what has the name already stays: another process was faster."""
-    if _libc.renameat2(_AT_FDCWD, os.fsencode(new), _AT_FDCWD, os.fsencode(file), _RENAME_NOREPLACE) != 0:
-        code = ctypes.get_errno()
-        if code not in (errno.EINVAL, errno.ENOSYS, errno.EEXIST):
-            raise OSError(code, os.strerror(code), str(file))
-        with suppress(FileExistsError):
-            # The file system does not know that flag.
-            os.link(new, file)
-
-
 @contextmanager
-def _unfinished(file: Path) -> Iterator[Path]:
-    """A file beside it, in which a database is made before it gets its name. What others have left that were killed at that is removed."""
-    for left in file.parent.glob(f"{file.name}.*.new"):
-        maker = left.name.removeprefix(f"{file.name}.").removesuffix(".new")
-        if not Path("/proc", maker).exists():
-            _remove(left)
-    new = file.with_name(f"{file.name}.{os.getpid()}.new")
-    _remove(new)
-    make_private_file(new)
+def _alone(file: Path) -> Iterator[None]:
+    """While it is made: by one thread of one process. Not the lock of those who change the host, who hold that one already."""
+    place = file.with_name(f"{file.name}.making")
+    while True:
+        lock = os.open(place, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if _is_at(place, lock):
+            break
+        os.close(lock)
     try:
-        yield new
+        yield
     finally:
-        _remove(new)
+        place.unlink(missing_ok=True)
+        os.close(lock)
+
+
+def _is_at(place: Path, descriptor: int) -> bool:
+    """Whoever had the lock before has taken it away."""
+    try:
+        return os.path.samestat(place.stat(), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False
 
 
 def _remove(new: Path) -> None:

@@ -11,7 +11,8 @@ from pathlib import Path
 from netwright.errors import BackendError, Refused
 
 STATE_FILES = frozenset({"state.db", "lock", "daemon.lock", "events.log", "events.log.1", "docker-plugin", "plugin.lock"})
-"""What a folder of the state has in it, besides SQLite's files beside `state.db`."""
+"""What a folder of the state has in it, besides SQLite's files beside its database."""
+DATABASES = frozenset({"state.db", "records.db"})
 
 
 def make_readable(folder: Path) -> None:
@@ -43,7 +44,7 @@ def make_private(folder: Path) -> None:
         if not found.st_mode & 0o077 or found.st_uid != os.geteuid():
             return
         names = {entry.name for entry in folder.iterdir()}
-        if "state.db" not in names and (others := sorted(names - STATE_FILES)):
+        if not names & DATABASES and (others := sorted(names - STATE_FILES)):
             raise Refused(
                 f"{folder} cannot be the folder of the state: others may look into it, and there is more in it ({others[0]}). Nothing was touched.",
                 hint="set NETWRIGHT_STATE to a folder of its own",

@@ -48,7 +48,7 @@ class Bridge(Link):
     multicast_snooping: bool | None = None
     learns_from_own_groups: bool | None = None
     """Whether it learns where a sender is from frames to 01:80:c2:00:00:0X, which it keeps to itself (linux/if_bridge.h: BR_BOOLOPT_NO_LL_LEARN)."""
-    topology_changes: bool = field(default=False, compare=False)
+    topology_changes: bool | None = field(default=None, compare=False)
     """Observed only: the spanning tree has just changed; for half a minute addresses are forgotten faster than is set."""
 
     def veiled(self, observed: Link) -> frozenset[str]:
