@@ -100,7 +100,10 @@ class Recording:
 
 def can_record() -> bool:
     """Whether strace(1) may look on here: some sandboxes forbid ptrace(2)."""
-    return subprocess.run(["strace", "-qq", "-o", os.devnull, "true"], check=False, capture_output=True).returncode == 0
+    try:
+        return subprocess.run(["strace", "-qq", "-o", os.devnull, "true"], check=False, capture_output=True).returncode == 0
+    except FileNotFoundError:
+        return False
 
 
 def record(command: Sequence[str], folders: Sequence[Path], environment: Mapping[str, str]) -> Recording:
