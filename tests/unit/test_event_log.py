@@ -107,3 +107,21 @@ def test_a_line_that_was_cut_off_is_passed_over(tmp_path: Path) -> None:
 )
 def test_events_are_told_in_sentences(event: Event, words: str) -> None:
     assert event_text(event) == words
+
+
+@pytest.mark.parametrize(
+    "spoilt",
+    [
+        '{"at": 1e999, "what": "repaired"}',
+        '{"at": 1e18, "what": "repaired"}',
+        '{"at": -1, "what": "repaired"}',
+        '{"at": 1, "what": "repaired", "seconds": "x"}',
+        '{"at": 1, "what": "fight", "again_in": []}',
+        '{"at": 1, "what": "repaired", "why": 3}',
+        "[" * 100_000,
+    ],
+    ids=lambda text: text[:50],
+)
+def test_a_line_that_says_nothing_is_passed_over(tmp_path: Path, spoilt: str) -> None:
+    (tmp_path / "events.log").write_text(f'{spoilt}\n{{"at": 7, "what": "failed", "stack": "shop", "message": "m"}}\n')
+    assert [event_text(event) for event in EventLog(str(tmp_path)).read()] == ["shop: could not be put right: m."]

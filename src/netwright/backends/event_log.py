@@ -113,8 +113,8 @@ def _whole(data: bytes) -> tuple[bytes, list[Event]]:
 
 
 def _event(line: bytes) -> Event | None:
-    """None for a line that a crash has cut off, or that another version wrote."""
+    """None for a line that a crash has cut off, that another version wrote, or that the disk has spoilt."""
     try:
         return read_event(json.loads(line))
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return None

@@ -6,6 +6,9 @@ from dataclasses import asdict, dataclass
 from enum import Enum
 from typing import Any
 
+LATEST = 253_402_214_400.0
+"""Seconds since 1970: the end of the year 9999."""
+
 
 class What(Enum):
     """The sorts of events."""
@@ -60,13 +63,21 @@ def event_document(event: Event) -> dict[str, Any]:
 def read_event(document: dict[str, Any]) -> Event:
     """The inverse of `event_document`; keys that are not known are passed over. Raises KeyError, ValueError, TypeError."""
     return Event(
-        at=float(document["at"]),
+        at=_number(document["at"]),
         what=What(document["what"]),
         stack=str(document.get("stack", "")),
         why=tuple(map(str, document.get("why", ()))),
         done=tuple(map(str, document.get("done", ()))),
         message=str(document.get("message", "")),
         suspects=tuple(map(str, document.get("suspects", ()))),
-        seconds=document.get("seconds"),
-        again_in=document.get("again_in"),
+        seconds=_number(seconds) if (seconds := document.get("seconds")) is not None else None,
+        again_in=_number(again_in) if (again_in := document.get("again_in")) is not None else None,
     )
+
+
+def _number(value: Any) -> float:
+    """One that can be said: a time that there is a date for. Raises ValueError, TypeError."""
+    number = float(value)
+    if not 0 <= number < LATEST:
+        raise ValueError(f"{number} is no time")
+    return number
