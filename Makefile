@@ -2,7 +2,7 @@
 # ARGS="…" is handed on: make test ARGS="-k veth", make bench ARGS="--quick".
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench rounds torture docs clean
+.PHONY: help demo test check bench rounds torture fuzz docs clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,6 +30,10 @@ rounds: ## 10,000 times apply and destroy in one process: what it holds on the w
 torture: ## everything that can fail is made to fail, and what is promised is looked at; ARGS="--quick"
 	@scripts/setup torture
 	@scripts/torture $(ARGS)
+
+fuzz: ## what reads what others have written, fed by a coverage-guided fuzzer; ARGS="--seconds 600 file"
+	@scripts/setup check
+	@scripts/fuzz $(ARGS)
 
 docs: ## the documentation as a site, in site/
 	@scripts/setup docs
