@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import own_host
 from torture.figures import Effort, Figure
 
 MEMORY = 1 << 30
@@ -26,6 +27,11 @@ MOST_SAID = 400_000
 HEAD = "version: 1\nname: shop\n"
 LAN = "networks: {lan: {subnets: [10.0.0.0/8]}}\n"
 WEB = "namespaces: {web: {interfaces: {eth0: {network: lan}}}}\n"
+SMALL = f"""\
+{HEAD}networks: {{lan: {{subnets: [172.29.0.0/24]}}}}
+{WEB}host: {{publish: [{{listen: 8080, to: 'web:80'}}]}}
+policies: [{{name: visit, from: [10.0.0.0/8], to: web, ports: [80/tcp]}}]
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +46,8 @@ class Trial:
     status: int = 2
     says: str = ""
     """Stands in what is said on standard error."""
+    host: Callable[[], tuple[Sequence[str], str]] | None = None
+    """A command, and what it reads, that fills the host with what others have made: in a network namespace of its own."""
     slow: bool = False
     """Takes seconds: not for `make test`."""
 
@@ -129,12 +137,53 @@ TRIALS = (
     Trial(name="10,000 policies of 10,000 namespaces, planned", text=lambda: _policies(10_000), command=("plan",), status=0, slow=True),
     Trial(name="458,745 ports, planned", text=lambda: _publishes(7), command=("plan",), status=0, slow=True),
     Trial(name="10,000 endpoints, drawn", text=lambda: _endpoints(10_000, 10), command=("graph",), status=0, slow=True),
+    Trial(name="beside 100,000 routes", text=lambda: SMALL, host=lambda: _routes(100_000), command=("plan",), status=0, slow=True),
+    Trial(
+        name="beside 50,000 rules of nftables", text=lambda: SMALL, host=lambda: _nft_rules(50_000), command=("plan",), status=0, slow=True
+    ),
+    Trial(
+        name="beside 20,000 rules of iptables",
+        text=lambda: SMALL,
+        host=lambda: _iptables_rules(20_000),
+        command=("plan",),
+        status=0,
+        slow=True,
+    ),
     Trial(name="10,000 endpoints, planned", text=lambda: _endpoints(10_000, 10), command=("plan", "--commands"), status=0, slow=True),
 )
 
 
+def _routes(count: int) -> tuple[Sequence[str], str]:
+    lines = "".join(f"route add blackhole 10.{number >> 16}.{number >> 8 & 255}.{number & 255}/32\n" for number in range(count))
+    return ("ip", "-batch", "-"), lines
+
+
+def _nft_rules(count: int) -> tuple[Sequence[str], str]:
+    rules = "".join(
+        f'ip saddr 10.{number >> 8 & 255}.{number & 255}.1 tcp dport {number + 1} drop comment "{number}"\n' for number in range(count)
+    )
+    return ("nft", "-f", "-"), f"table inet big {{\nchain forward {{\ntype filter hook forward priority 0; policy accept;\n{rules}}}\n}}\n"
+
+
+def _iptables_rules(count: int) -> tuple[Sequence[str], str]:
+    rules = "".join(
+        f"-A FORWARD -s 10.{number >> 8 & 255}.{number & 255}.1/32 -p tcp --dport {number + 1} -j DROP\n" for number in range(count)
+    )
+    return ("iptables-nft-restore",), f"*filter\n:FORWARD ACCEPT [0:0]\n{rules}COMMIT\n"
+
+
 def tried(trial: Trial, folder: Path) -> Result:
     """Do it. `folder`: for the file, and for a state that nobody has."""
+    if trial.host is None:
+        return _tried(trial, folder)
+    with own_host.away():
+        own_host.new_network()
+        command, text = trial.host()
+        subprocess.run(command, input=text, text=True, check=True, capture_output=True)
+        return _tried(trial, folder)
+
+
+def _tried(trial: Trial, folder: Path) -> Result:
     path = trial.path or str(folder / "hostile.yaml")
     if trial.text is not None:
         Path(path).write_text(trial.text())

@@ -17,7 +17,7 @@ def test_a_folder_that_everybody_may_write_to_is_refused(tmp_path: Path) -> None
     folder = tmp_path / "run"
     folder.mkdir()
     folder.chmod(0o777)
-    with pytest.raises(Refused, match="api.sock: everybody may write to the folder"):
+    with pytest.raises(Refused, match=r"api\.sock: everybody may write to the folder"):
         listen(folder / "api.sock", None)
     assert list(folder.iterdir()) == []
 

@@ -34,7 +34,7 @@ def listen(path: Path, group: int | None) -> socket.socket:
 
 
 def _refuse_strangers(path: Path) -> None:
-    """Whoever may change the folder can put a socket of their own in the place of ours, and is then told what root's friends want done."""
+    """Whoever may change the folder can put a socket of their own in the place of ours, and hears what others want done."""
     found = path.parent.stat()
     if found.st_uid not in {0, os.geteuid()}:
         why = f"the folder belongs to another user (number {found.st_uid})"
