@@ -26,6 +26,7 @@ def run(effort: Effort) -> Iterator[Figure]:
             yield figure
             remembered.append((scene, found.seen))
         for scene, seen in remembered:
-            yield power_boot.figure(power_boot.boots(scene, seen), place / "boot")
+            # Six for each state: every fifth is another kind of host each time.
+            yield power_boot.figure(power_boot.boots(scene, seen)[:: min(effort.every, 5)], place / "boot")
         yield from power_kill.figures(effort)
         yield from power_room.figures(effort, place / "full")
