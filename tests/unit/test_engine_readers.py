@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from memory_host import Told, a_host, an_engine
 
 from netwright.backends.fake import FakeWorld
 from netwright.backends.store import SqliteStore
 from netwright.engine.engine import Engine
 from netwright.engine.outcome import Silent
+from netwright.errors import BackendError
 from netwright.model.state import State
 from netwright.planning.sentence import sentence
 from netwright.ports import Scope
@@ -65,6 +67,29 @@ def test_a_plan_that_an_apply_came_between_is_towards_what_is_there_by_then(tmp_
     world = applied(tmp_path)
     with beside(world, tmp_path, 1) as looking:
         assert looking.plan(parse(WIDER, "lab.yaml")).operations == ()
+
+
+def test_what_goes_away_while_it_is_looked_at_is_no_failure(tmp_path: Path) -> None:
+    world = applied(tmp_path)
+    broken = iter([True])
+
+    def happens() -> None:
+        if next(broken, False):
+            with an_engine(world, tmp_path) as other:
+                other.apply(parse(WIDER, "lab.yaml"))
+            raise BackendError("No such device")
+
+    with Engine(Watched(world, happens), SqliteStore(str(tmp_path)), Silent()) as looking:
+        assert looking.plan(parse(WIDER, "lab.yaml")).operations == ()
+
+
+def test_what_fails_though_nobody_is_at_work_is_told(tmp_path: Path) -> None:
+    def fails() -> None:
+        raise BackendError("out of memory")
+
+    engine = Engine(Watched(applied(tmp_path), fails), SqliteStore(str(tmp_path)), Silent())
+    with engine as looking, pytest.raises(BackendError, match="out of memory"):
+        looking.plan(parse(WIDER, "lab.yaml"))
 
 
 def test_where_it_never_comes_to_rest_it_is_said_that_it_is_being_changed(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TypeVar
@@ -18,6 +19,8 @@ from netwright.spec.load import parse
 T = TypeVar("T")
 
 
+PAUSE = 0.05
+"""Seconds before another look, where what was looked at went away."""
 LOOKS = 3
 """How often is looked while others change what is looked at: a glimpse of half a change says nothing."""
 
@@ -30,10 +33,19 @@ def standing(world: World, store: Store, stack: str | None = None, *, lenient: b
 
 
 def in_one_piece(store: Store, look: Callable[[], T]) -> tuple[T, frozenset[str]]:
-    """What is seen while nobody commits or begins anything; with the stacks that others changed meanwhile each time, if they did."""
-    for _ in range(LOOKS):
+    """What is seen while nobody commits or begins anything; with the stacks that others changed meanwhile each time, if they did.
+
+    Raises what `look` raises, but not because something has gone while others were at work.
+    """
+    for left in reversed(range(LOOKS)):
         before = _moment(store)
-        seen = look()
+        try:
+            seen = look()
+        except NetwrightError:
+            if not left or (not store.journals() and _moment(store) == before):
+                raise
+            time.sleep(PAUSE)
+            continue
         after = _moment(store)
         changed = frozenset(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))
         if not changed:
