@@ -184,6 +184,10 @@ class DockerHost:
         self._process.kill()
         self.stop()
 
+    @property
+    def running(self) -> bool:
+        return self._process is not None
+
     def restart(self) -> None:
         """As `systemctl restart docker` does it: containers without a restart policy are stopped afterwards."""
         self.stop()

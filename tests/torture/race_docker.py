@@ -62,7 +62,7 @@ def staged(engine: DockerHost) -> Iterator[Stage]:
             try:
                 yield stage
             finally:
-                if not engine.socket.exists():
+                if not engine.running:
                     engine.start()
                 stage.in_this_process("recover")
                 for name in stage.committed():
@@ -198,18 +198,12 @@ def a_container_and_a_stack_want_one_port(engine: DockerHost, tries: int = 2) ->
 
 def rounds_with_a_container_hold_nothing(engine: DockerHost, count: int = 40) -> None:
     """Apply and destroy of a stack that gives a container an interface and a port: descriptors and threads of this process stay as they are."""
-    with staged(engine) as stage, tempfile.TemporaryDirectory() as folder:
+    with staged(engine) as stage, tempfile.TemporaryDirectory() as folder, stage.here():
         rounds = Rounds(ROUND, folder)
-        before = dict(os.environ)
-        os.environ.update(stage.environment)
-        try:
-            rounds.run(count // 4)
-            first = rounds.held()
-            rounds.run(count - count // 4)
-            last = rounds.held()
-        finally:
-            os.environ.clear()
-            os.environ.update(before)
+        rounds.run(count // 4)
+        first = rounds.held()
+        rounds.run(count - count // 4)
+        last = rounds.held()
         assert (last.descriptors, last.threads) == (first.descriptors, first.threads), f"{first}, then {last}"
         assert last.memory - first.memory < 3 << 20, f"{first}, then {last}"
 

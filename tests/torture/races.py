@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+import traceback
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
@@ -88,7 +89,8 @@ def _figure(what: str, tries: Iterable[Try]) -> Figure:
         try:
             one()
         except Exception as error:  # noqa: BLE001 - whatever it is, it is told, and the next one is tried
-            broken.append(f"{name}: {type(error).__name__}: {error}")
+            where = traceback.extract_tb(error.__traceback__)[-1]
+            broken.append(f"{name}: {type(error).__name__}: {error} ({Path(where.filename).name}, line {where.lineno})")
             clear()
         longest = max(longest, time.monotonic() - started)
     return Figure(what=what, tried=count, broken=tuple(broken), seconds=time.monotonic() - began, note=f"the longest {longest:.1f} s")

@@ -74,7 +74,7 @@ class Stage:
         self.destroy_all()
 
     def destroy_all(self) -> None:
-        with netwright.open_engine(state_folder=str(self.state)) as engine:
+        with self.here(), netwright.open_engine(state_folder=str(self.state)) as engine:
             engine.recover()
             for stack in engine.status():
                 engine.destroy(stack.name, allow_lockout=True)
@@ -165,25 +165,31 @@ class Stage:
 
     def in_this_process(self, *arguments: str) -> int:
         """The command without a process of its own; its exit status. For what comes before a race, and for the orders to compare it with."""
-        before = dict(os.environ)
-        os.environ.update(self.environment)
         try:
-            with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+            with self.here(), contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
                 program.main(list(arguments))
         except SystemExit as end:
             return int(end.code or 0)
+
+    @contextmanager
+    def here(self) -> Iterator[None]:
+        """This process has the environment of the stage's commands."""
+        before = dict(os.environ)
+        os.environ.update(self.environment)
+        try:
+            yield
         finally:
             os.environ.clear()
             os.environ.update(before)
 
     def committed(self) -> dict[str, str]:
         """The stacks' files, by name, as they are remembered."""
-        with netwright.open_engine(state_folder=str(self.state)) as engine:
+        with self.here(), netwright.open_engine(state_folder=str(self.state)) as engine:
             return {stack.name: stack.spec_text for stack in engine.status()}
 
     def in_order(self) -> list[str]:
         """What is not as it should be, as `netwright status` tells; a stack on a line."""
-        with netwright.open_engine(state_folder=str(self.state)) as engine:
+        with self.here(), netwright.open_engine(state_folder=str(self.state)) as engine:
             return [
                 f"{stack.name}: unfinished {stack.unfinished}, {stack.trouble}, {stack.drift.operations if stack.drift else None}"
                 for stack in engine.status()
