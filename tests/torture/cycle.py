@@ -191,6 +191,9 @@ def _problems(bench: Bench, strike: Strike, step: str, before: Seen, ended: Ende
     if not killed and not BETWEEN.search(ended.words) and (told := bench.changed_from(before)):
         yield f"the host is not as before: {told}"
     told_unfinished, drift = _status(bench)
+    if killed and not told_unfinished and not any(_done(bench, step)):
+        # It was committed before it was killed.
+        return
     if not killed and told_unfinished != unfinished:
         yield f"netwright status says that the run is {'un' * told_unfinished}finished"
     if unfinished:

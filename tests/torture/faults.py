@@ -38,7 +38,7 @@ def run(effort: Effort) -> Iterator[Figure]:
 
 def strikes(one: Bench, host: DockerHost) -> Iterator[Strike]:
     """Everything that can go wrong with this stack."""
-    yield from (Seam(way) for way, what in WAYS.items() if way != "killed-uncommitted" and (not what.docker or one.stack.containers))
+    yield from (Seam(way) for way, what in WAYS.items() if way != "killed-uncommitted" and (one.stack.in_dockers_chains or not what.docker))
     yield KilledTwice()
     if one.stack.containers:
         with mishaps(one, host) as those:

@@ -22,6 +22,8 @@ class Stack:
     edited: str
     ipv6_forwarding: str = "0"
     """Of the host, before. Docker turns it on with the first network that has IPv6, and leaves it so."""
+    in_dockers_chains: bool = True
+    """On a host with Docker it has rules there."""
     uplink: bool = False
     """It takes the NIC eth1, which is configured."""
     containers: tuple[tuple[str, tuple[str, ...]], ...] = ()
@@ -92,6 +94,7 @@ STACKS = {
         edited=ARTICLE.replace("eth1:1234/", "eth1:4321/")
         .replace("10.0.0.1/8", "10.0.0.7/8")
         .replace("my_netns:", "other: {}\n  my_netns:"),
+        in_dockers_chains=False,
         uplink=True,
         containers=(("web", ()),),
     ),

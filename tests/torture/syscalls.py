@@ -83,17 +83,18 @@ class Injected:
         call = self._call
         began = time.monotonic()
         with tempfile.NamedTemporaryFile("r", prefix="netwright-strace-") as log:
-            command = ["strace", "--follow-forks", "--seccomp-bpf", "-qq", "-o", log.name]
+            # Its filter makes it several times as fast; strace 6.1 sends no signals then.
+            faster = [] if "signal" in call.outcome else ["--seccomp-bpf"]
+            command = ["strace", "--follow-forks", *faster, "-qq", "-o", log.name]
             command += ["-e", f"trace={call.names}", "-e", f"inject={call.names}:{call.outcome}:when={number + 1}"]
             for path in call.paths:
                 command += ["-P", path.format(memory=bench.disks[0])]
             command += [sys.executable, "-m", "netwright", *words]
             done = subprocess.run(
-                command,
+                ["timeout", "--signal", "KILL", str(LONGEST_SECONDS), *command],
                 check=False,
                 capture_output=True,
                 text=True,
-                timeout=LONGEST_SECONDS,
                 env={**os.environ, **bench.environment},
                 preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
             )
