@@ -9,8 +9,9 @@ import traceback
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-import netwright
 from netns.cut_off import CutOff, kill, refuse
+
+import netwright
 from netwright.backends.store import SqliteStore
 from netwright.engine.engine import Engine
 from netwright.engine.outcome import Silent
