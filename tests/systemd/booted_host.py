@@ -203,13 +203,16 @@ class BootedHost:
 
     def api(self, method: str, path: str, body: dict[str, Any] | None = None) -> tuple[int, Any]:
         """Status and document of a request of root's to the daemon, which does the work, then."""
-        connection = _UnixConnection(f"/proc/{self._inside}/root/run/netwright/api.sock")
+        connection = _UnixConnection(str(self._seen_from_here("run/netwright/api.sock")))
         try:
             connection.request(method, path, json.dumps(body) if body is not None else None, {"Content-Type": "application/json"})
             answer = connection.getresponse()
             return answer.status, json.loads(answer.read())
         finally:
             connection.close()
+
+    def _seen_from_here(self, path: str) -> Path:
+        return Path("/proc", str(self._inside), "root", path)
 
     def _is_there(self) -> bool:
         assert self._outside is not None
@@ -222,7 +225,7 @@ class BootedHost:
             # A program of the script's that has ended meanwhile.
             return False
         self._inside = int(children[0])
-        return Path(f"/proc/{self._inside}/root/run/systemd/private").is_socket()
+        return self._seen_from_here("run/systemd/private").is_socket()
 
     def _cgroup_is_gone(self) -> bool:
         """Remove the cgroup and those that systemd has made in it; whether that was possible."""
