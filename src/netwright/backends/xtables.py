@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from collections.abc import Sequence
 from enum import Enum
 from pathlib import Path
 
@@ -23,8 +24,8 @@ LOCK_SECONDS = 30
 _WORDS = {4: "iptables", 6: "ip6tables"}
 _NFT_FAMILIES = {4: "ip", 6: "ip6"}
 _LEGACY_NAMES = {4: "/proc/thread-self/net/ip_tables_names", 6: "/proc/thread-self/net/ip6_tables_names"}
-_FOLDERS = "/usr/sbin:/sbin"
-"""Where the programs are, and where an ordinary user's PATH does not look."""
+FOLDERS = ("/usr/local/sbin", "/usr/sbin", "/sbin")
+"""Where the programs are, and nobody but root puts any. PATH comes after them: it may have a user's folder in it, or one that depends on where we are."""
 
 
 class Variant(Enum):
@@ -51,18 +52,22 @@ def variants(family: int, table: str = FILTER) -> tuple[Variant, ...]:
 
 def save(family: int, variant: Variant, table: str) -> str:
     """The table as iptables-save prints it. Raises FirewallError, Missing."""
-    return _run([_program(family, variant, "save"), "-t", table], "")
+    return _run([program(family, variant, "save"), "-t", table], "")
 
 
 def restore(family: int, variant: Variant, text: str) -> None:
     """Change a table in one transaction; what `text` does not name stays. Raises FirewallError, Missing."""
-    _run([_program(family, variant, "restore"), "--noflush", "-w", str(LOCK_SECONDS)], text)
+    _run([program(family, variant, "restore"), "--noflush", "-w", str(LOCK_SECONDS)], text)
 
 
-def _program(family: int, variant: Variant, verb: str) -> str:
-    """Distributions that ship one kind only may have it under the plain name alone."""
+def program(family: int, variant: Variant, verb: str, *, folders: Sequence[str] = FOLDERS) -> str:
+    """The path of a program: what the system has in `folders`, else what PATH has in others. Raises Missing.
+
+    Distributions that ship one kind only may have it under the plain name alone.
+    """
     word = _WORDS[family]
-    path = f"{os.environ.get('PATH', os.defpath)}:{_FOLDERS}"
+    named = os.environ.get("PATH", os.defpath).split(os.pathsep)
+    path = os.pathsep.join([*folders, *(folder for folder in named if Path(folder).is_absolute())])
     for name in (f"{word}-{variant.value}-{verb}", f"{word}-{verb}"):
         if found := shutil.which(name, path=path):
             return found
