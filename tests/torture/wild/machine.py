@@ -96,7 +96,7 @@ class Wild(Promises):
         self.note(f"netwright {'publish' if opens else 'unpublish'} {target} {port if opens else ''} --stack {stack}")
         change = Publish(target=target, port=parse_port(port), stack=stack) if opens else Unpublish(target=target, listen=None, stack=stack)
         was_sound = stack in self.sound
-        before = look()
+        before = self.look_first()
         try:
             with self.engine() as engine:
                 revised = engine.revise(change)
@@ -119,7 +119,7 @@ class Wild(Promises):
         """A plan and a status touch nothing."""
         text = self.text_for(stack, data)
         self.note("netwright plan stack.yaml; netwright status", text)
-        before = look()
+        before = self.look_first()
         with self.engine() as engine:
             with contextlib.suppress(Refused, SpecError):
                 engine.plan(netwright.parse(text, "stack.yaml"))
@@ -141,6 +141,7 @@ class Wild(Promises):
             self.sound.clear()
             self.met(before, look())
             self.contested = self.contested or deed.takes
+            self.known_nics -= deed.nics
 
     @precondition(lambda self: self.committed)
     @rule(data=ANY)
@@ -149,7 +150,7 @@ class Wild(Promises):
         """What the daemon does when it has heard of something."""
         stack = data.draw(st.sampled_from(sorted(self.committed)))
         self.note(f"netwright daemon  # looks at {stack}")
-        before, unfinished = look(), bool(self.unfinished)
+        before, unfinished = self.look_first(), bool(self.unfinished)
         with self.engine() as engine:
             outcome = engine.keep(stack)
             assert outcome is not None
@@ -186,7 +187,7 @@ class Wild(Promises):
         text = self.text_for(stack, data) if way == "apply" else None
         self.note(f"netwright {way} {stack}  # SIGKILL at operation {number}", text)
         document = netwright.parse(text, "stack.yaml") if text else None
-        before = look()
+        before = self.look_first()
         done = killed(
             self.folder,
             number,
@@ -217,7 +218,7 @@ class Wild(Promises):
         """After a crash."""
         self.note("netwright recover")
         self.counted["recoveries"] += 1
-        before = look()
+        before = self.look_first()
         with self.engine() as engine:
             engine.recover()
             assert not any(status.unfinished for status in engine.status())
@@ -239,7 +240,7 @@ class Wild(Promises):
     @step
     def _destroy_all(self) -> None:
         self.note("netwright recover; for each stack: netwright destroy")
-        before = look()
+        before = self.look_first()
         with self.engine() as engine:
             names = {status.name for status in engine.status()} | set(self.committed)
             for stack in sorted(names):
@@ -255,8 +256,8 @@ class Wild(Promises):
         self.unfinished.clear()
         self.gone(None, look())
         self.strangers_untouched(before, look())
-        kept = {key: value for key, value in self.nics.items() if not self.contested}
-        left = settled(kept, lambda: {key: value for key, value in self.at_home(look()).items() if not self.contested})
+        known = self.known_nics & look().host.links.keys()
+        left = settled(self.at_home(self.first, known), lambda: self.at_home(look(), known))
         assert not left, "the NICs are not as they were:\n" + "\n".join(left)
         left = settled(self.sysctls, lambda: every_sysctl({"up0", "br-ext"}))
         assert not left, "sysctls are not as they were:\n" + "\n".join(left)

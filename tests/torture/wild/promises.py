@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from functools import wraps
 from typing import Any, ClassVar, ParamSpec
@@ -86,12 +86,15 @@ class Promises(RuleBasedStateMachine):
         self.sound: set[str] = set()
         """The stacks that are as they were applied: nobody has touched the host since."""
         self.unfinished: set[str] = set()
+        self._doubtful = False
+        """Whether a run had been cut off before the step: who has a NIC then cannot be told."""
         self.contested = False
         """Whether a stranger has made or taken something that a file may want."""
         self.sysctls = every_sysctl({"up0", "br-ext"})
-        seen = look()
-        self.nics = self.at_home(seen)
-        self.theirs = all_links(seen)
+        self.first = look()
+        self.known_nics = frozenset(NICS)
+        """Those that no stranger has touched: they come home as they were at first."""
+        self.theirs = all_links(self.first)
         """The links that strangers have made, the loopbacks of their namespaces among them."""
 
     # What is looked at
@@ -111,8 +114,13 @@ class Promises(RuleBasedStateMachine):
         """The links that are nobody's but theirs: without NICs that a stack has, or may have."""
         asked = {nic for nic in NICS for tree in self.committed.values() if nic in str(tree) or MACS[nic] in str(tree)}
         lent = {nic for seen in looks for nic in NICS if nic in seen.host.borrowed() or nic not in seen.host.links}
-        borrowed = set(NICS) if self.unfinished else asked | lent
+        borrowed = set(NICS) if self.unfinished or self._doubtful else asked | lent
         return {link for link in self.theirs if link not in {(HOST, nic) for nic in borrowed}}
+
+    def look_first(self) -> Look:
+        """Before a step of Netwright's."""
+        self._doubtful = bool(self.unfinished)
+        return look()
 
     def met(self, before: Look, after: Look) -> None:
         """A stranger was there: what is new and has no mark is theirs."""
@@ -124,9 +132,10 @@ class Promises(RuleBasedStateMachine):
         place = seen.places[name]
         return place is not None and "netwright" in str(place.links[key].get("ifalias", ""))
 
-    def at_home(self, seen: Look) -> dict[str, Any]:
-        """The NICs as the host has them, with their routes."""
-        found: dict[str, Any] = {nic: as_a_stranger_knows(seen.host.links.get(nic, {})) for nic in NICS}
+    @staticmethod
+    def at_home(seen: Look, nics: Iterable[str]) -> dict[str, Any]:
+        """NICs as the host has them, with their routes."""
+        found: dict[str, Any] = {nic: as_a_stranger_knows(seen.host.links.get(nic, {})) for nic in nics}
         for route in seen.host.routes:
             if route.get("dev") in found and route.get("protocol") != "78":
                 found[str(sorted(route.items(), key=str))] = True
@@ -159,7 +168,7 @@ class Promises(RuleBasedStateMachine):
 
     def change(self, stack: str, tree: Tree | None, change: Callable[[Engine], object], *, engine: Engine | None = None) -> bool:
         """Make a change, and look at what came of it; whether it was made. `tree`: what is committed then; None: nothing."""
-        before, sound = look(), set(self.sound)
+        before, sound = self.look_first(), set(self.sound)
         recovers = bool(self.unfinished)
         try:
             with engine or self.engine() as opened:

@@ -18,6 +18,8 @@ class Deed:
     script: str
     takes: bool = False
     """Whether a name, a NIC or an address may be taken by it that a file wants: then a refusal is right."""
+    nics: frozenset[str] = frozenset()
+    """Of these NICs nobody knows afterwards how they were."""
 
 
 def at(netns: str, command: str) -> str:
@@ -71,7 +73,9 @@ def _to_places(seen: Look) -> list[Deed]:
         found += [Deed(script=at(netns, f"sysctl -qw {key}={value}")) for key, value in _written_back(place)]
         if place.stack is not None:
             # A NIC that is a veth dies with its namespace.
-            found.append(Deed(script=f"ip netns delete {netns}", takes=bool(place.borrowed())))
+            found.append(
+                Deed(script=f"ip netns delete {netns}", takes=bool(place.borrowed()), nics=frozenset(NICS if place.borrowed() else ()))
+            )
             found.append(Deed(script=f"ip -n {netns} link set lo down"))
             found += [Deed(script=f"rm -rf /etc/netns/{netns}")] if any(f"/{netns}/" in path for path in seen.files) else []
     return found
@@ -110,9 +114,11 @@ def _beside(seen: Look) -> list[Deed]:
     routed = {str(route["dst"]) for route in host.routes}
     for prefix in ("10.30.4.0/24", "192.0.2.128/25", "198.19.0.0/16"):
         found.append(Deed(script=f"ip route {'delete' if prefix in routed else 'add'} blackhole {prefix}", takes=True))
-    found += [Deed(script=plug_in(nic), takes=True) for nic in NICS if not _is_somewhere(nic, seen)]
+    found += [Deed(script=plug_in(nic), takes=True, nics=frozenset({nic})) for nic in NICS if not _is_somewhere(nic, seen)]
     borrowed = {nic for place in seen.there().values() for nic in place.borrowed()}
-    found += [Deed(script=f"ip link delete {nic}", takes=True) for nic in NICS if nic in host.links and nic not in borrowed]
+    found += [
+        Deed(script=f"ip link delete {nic}", takes=True, nics=frozenset({nic})) for nic in NICS if nic in host.links and nic not in borrowed
+    ]
     if ROOM in seen.places:
         found.append(Deed(script=f"ip -n {ROOM} route replace 100.66.0.0/24 dev old0"))
     return found
