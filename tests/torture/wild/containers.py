@@ -18,7 +18,7 @@ from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 import netwright
 from netwright.engine.engine import Engine
 from netwright.errors import Refused
-from torture.wild.files import Tree, checked
+from torture.wild.files import Tree, as_text
 from torture.wild.look import Look, differences, look, marked, stack_of
 from torture.wild.promises import nothing_to_do, step
 
@@ -57,7 +57,7 @@ def files(draw: st.DrawFn) -> str:
         tree["namespaces"] = {"peer": {"interfaces": {"eth0": {"network": "lan", "address": "192.168.77.9"}}}}
     if draw(st.integers(0, 2)) == 2:
         tree["policies"] = [{"name": "office", "from": ["10.0.0.0/16"], "to": min(containers), "ports": [8080, 80]}]
-    return checked(tree)
+    return as_text(tree)
 
 
 class Harbour(RuleBasedStateMachine):
@@ -172,7 +172,8 @@ class Harbour(RuleBasedStateMachine):
     @step
     def apply_again(self) -> None:
         """What was done by hand is put right."""
-        self._apply(yaml.safe_dump(self.tree, sort_keys=False))
+        assert self.tree is not None
+        self._apply(as_text(self.tree))
 
     def _apply(self, text: str) -> None:
         self._steps += [f"cat > stack.yaml <<'END'\n{text}END", "netwright apply stack.yaml"]

@@ -9,15 +9,23 @@ from typing import Any
 import yaml
 from hypothesis import strategies as st
 
-from torture.wild.files import checked, trees
+from torture.wild.files import TRIES, Tree, trees, valid
 
 Place = tuple[str | int, ...]
 
 
 @st.composite
 def edits(draw: st.DrawFn, stack: str, text: str) -> str:
-    """The file after one to three edits; valid."""
-    tree: dict[str, Any] = yaml.safe_load(text)
+    """The file after one to three edits; valid, and in the worst case as it was."""
+    for _ in range(TRIES):
+        if (edited := valid(draw(_edited(stack, text)))) is not None:
+            return edited
+    return text
+
+
+@st.composite
+def _edited(draw: st.DrawFn, stack: str, text: str) -> Tree:
+    tree: Tree = yaml.safe_load(text)
     other = draw(trees(stack))
     for _ in range(draw(st.integers(1, 3))):
         sections = [key for key in ("networks", "namespaces", "host", "policies") if key in other or key in tree]
@@ -33,7 +41,7 @@ def edits(draw: st.DrawFn, stack: str, text: str) -> str:
             here[name] = copy.deepcopy(there[name])
         elif there is not None:
             tree[section] = copy.deepcopy(there)
-    return checked(tree)
+    return tree
 
 
 def _places(tree: Any, path: Place = ()) -> Iterator[Place]:

@@ -16,7 +16,7 @@ from netwright.revising.publication import Publish, Unpublish
 from netwright.revising.request import parse_port
 from torture.wild.crash import failing, killed
 from torture.wild.edits import edits
-from torture.wild.files import STACKS, Tree, files
+from torture.wild.files import STACKS, as_text, files
 from torture.wild.ground import sh
 from torture.wild.look import every_sysctl, look, settled
 from torture.wild.packets import misled
@@ -261,8 +261,3 @@ class Wild(Promises):
         assert not left, "the NICs are not as they were:\n" + "\n".join(left)
         left = settled(self.sysctls, lambda: every_sysctl({"up0", "br-ext"}))
         assert not left, "sysctls are not as they were:\n" + "\n".join(left)
-
-
-def as_text(tree: Tree) -> str:
-    """A committed file's."""
-    return yaml.safe_dump(tree, sort_keys=False, default_flow_style=None, width=120)
