@@ -18,7 +18,6 @@ Left out is what comes and goes by itself, or is another each time the same thin
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
 import time
@@ -220,8 +219,3 @@ def _flat(entry: Any, path: str = "") -> Iterator[tuple[str, str]]:
             yield from _flat(value, f"{path}/{key}" if path else str(key))
     else:
         yield path, entry if isinstance(entry, str) else json.dumps(entry, sort_keys=True)
-
-
-def namespaces_of_this_process() -> tuple[str, str]:
-    """What the harness must never leave: a witness that has strayed sees nothing."""
-    return os.readlink("/proc/thread-self/ns/net"), os.readlink("/proc/thread-self/ns/mnt")
