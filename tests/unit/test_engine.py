@@ -18,7 +18,8 @@ from netwright.model.link import Link, Observation
 from netwright.model.netns import HOST, named
 from netwright.model.operation import AddAddress, AddRoute, AnyOperation
 from netwright.model.route import Address, Route
-from netwright.model.state import Namespace
+from netwright.model.state import Namespace, State
+from netwright.ports import Scope
 from netwright.spec.load import parse
 
 ARTICLE = """\
@@ -164,6 +165,17 @@ def test_ctrl_c_rolls_back(tmp_path: Path) -> None:
     with an_engine(world, tmp_path) as engine, pytest.raises(Interrupted, match=r"^Interrupted\. The host is as before"):
         engine.apply(parse(ARTICLE, "article.yaml"))
     assert _visible(world) == before
+
+
+def test_ctrl_c_before_the_first_change_says_that_nothing_was_touched(tmp_path: Path) -> None:
+    class Looking(Mortal):
+        def observe(self, scope: Scope) -> State:
+            raise KeyboardInterrupt
+
+    with an_engine(Looking(a_host(), -1), tmp_path) as engine:
+        with pytest.raises(Interrupted, match=r"^Interrupted\. Nothing was touched\.$"):
+            engine.apply(parse(ARTICLE, "article.yaml"))
+        assert engine.status() == ()
 
 
 def test_a_name_that_is_taken_is_an_error_before_anything_is_touched(tmp_path: Path) -> None:
