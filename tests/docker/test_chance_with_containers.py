@@ -10,5 +10,5 @@ from torture.wild.containers import Harbour
 
 def test_whatever_happens_to_containers_each_promise_holds(engine: DockerHost) -> None:
     Harbour.docker = engine
-    tried(Harbour, examples=3, steps=10, derandomized=True, shrinks=False)
+    tried(Harbour, examples=4, steps=10, derandomized=True, shrinks=False)
     assert Harbour.counted["applies"] > 3
