@@ -18,8 +18,9 @@ from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 import netwright
 from netwright.engine.engine import Engine
 from netwright.errors import Refused
+from torture.wild.comparison import differences
 from torture.wild.files import Tree, as_text
-from torture.wild.look import Look, differences, look, marked, stack_of
+from torture.wild.look import Look, look, marked, stack_of
 from torture.wild.promises import nothing_to_do, step
 
 if TYPE_CHECKING:

@@ -6,7 +6,6 @@ import json
 import os
 import re
 import subprocess
-import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -275,33 +274,3 @@ def marked(seen: Look, stack: str | None = None) -> list[str]:
         left += [path for path in seen.files if MARK in path]
         left += [f"{name}: nothing is behind this name" for name, place in seen.places.items() if place is None]
     return left
-
-
-def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
-    """What is different, a line each."""
-    found = []
-    for key in sorted({*before, *after}):
-        one, two = before.get(key), after.get(key)
-        if isinstance(one, dict) and isinstance(two, dict):
-            found += [f"{key}, {line}" for line in differences(one, two)]
-        elif one != two:
-            found.append(f"{key}: {_shown(one)} -> {_shown(two)}")
-    return found
-
-
-def _shown(value: Any) -> str:
-    return "nothing" if value is None else "there" if value is True else str(value) if isinstance(value, str) else _text(value)
-
-
-def settled(
-    before: Mapping[str, Any], now: Callable[[], Mapping[str, Any]], seen: Mapping[str, Any] | None = None, *, seconds: float = 2
-) -> list[str]:
-    """What is still different after some seconds: the kernel tells of a carrier up to a second late (net/core/link_watch.c).
-
-    `seen`: what was seen just now.
-    """
-    end = time.monotonic() + seconds
-    while (found := differences(before, now() if seen is None else seen)) and time.monotonic() < end:
-        seen = None
-        time.sleep(0.02)
-    return found

@@ -14,11 +14,12 @@ import netwright
 from netwright.errors import Refused, SpecError
 from netwright.revising.publication import Publish, Unpublish
 from netwright.revising.request import parse_port
+from torture.wild.comparison import settled
 from torture.wild.crash import failing, killed
 from torture.wild.edits import edits
 from torture.wild.files import STACKS, as_text, files
 from torture.wild.ground import sh
-from torture.wild.look import every_sysctl, look, settled
+from torture.wild.look import every_sysctl, look
 from torture.wild.packets import misled
 from torture.wild.promises import Promises, nothing_to_do, step
 from torture.wild.strangers import deeds

@@ -17,6 +17,7 @@ from netwright.errors import ApplyFailed, NetwrightError, Refused, SpecError
 from netwright.model.operation import Plan
 from netwright.planning.sentence import sentence
 from torture.wild.agreement import disagreements
+from torture.wild.comparison import settled
 from torture.wild.files import Tree
 from torture.wild.ground import MACS, NICS, ground, laid
 from torture.wild.look import (
@@ -30,7 +31,6 @@ from torture.wild.look import (
     look,
     marked,
     roughly,
-    settled,
     strange,
 )
 
