@@ -23,7 +23,7 @@ from torture.wild.machine import Wild
 if TYPE_CHECKING:
     from docker_host import DockerHost
 
-EXAMPLES = 150
+EXAMPLES = 30
 BESIDE_DOCKER = 10
 STEPS = 25
 AT_ONCE = 10
