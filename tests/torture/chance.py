@@ -47,7 +47,7 @@ def tried(machine: type[RuleBasedStateMachine], *, examples: int, steps: int, de
 
 
 def run(effort: Effort) -> Iterator[Figure]:
-    """Every round is a hundred and fifty examples of up to 25 steps, and ten beside a Docker Engine."""
+    """Every round is thirty examples of up to 25 steps, and ten beside a Docker Engine."""
     yield _figure("files, edits, strangers and crashes: steps on random hosts", Wild, effort.rounds * EXAMPLES)
     with _harbour() as docker:
         if docker is not None:
