@@ -54,7 +54,7 @@ def test_without_libnftables_only_a_table_is_missed_and_the_package_is_named() -
 def test_without_iptables_only_its_chains_are_missed_and_the_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     assert Iptables().observe_foreign({DOCKER_USER}, "web") == {DOCKER_USER: ForeignRules()}
     run("iptables-nft", "-N", "DOCKER-USER")
-    monkeypatch.setattr(xtables, "_FOLDERS", "/nonexistent")
+    monkeypatch.setattr(xtables, "FOLDERS", ("/nonexistent",))
     monkeypatch.setenv("PATH", "/nonexistent")
     with pytest.raises(Missing, match="iptables-save is not there") as failure:
         Iptables().observe_foreign({DOCKER_USER}, "web")

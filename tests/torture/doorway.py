@@ -38,7 +38,7 @@ class _Plan:
 
 
 class Doorway:
-    """Listens at `path` until it is closed."""
+    """Listens at `path` until it is closed. Its threads are in the network namespace of whoever made it, and end with it."""
 
     def __init__(self, path: Path, engine: Path) -> None:
         self._engine = engine
@@ -46,12 +46,18 @@ class Doorway:
         self._door = socket.socket(socket.AF_UNIX)
         self._door.bind(str(path))
         self._door.listen()
-        threading.Thread(target=self._let_in, daemon=True).start()
+        self._threads: list[threading.Thread] = []
+        self._ends: list[socket.socket] = []
+        self._start(self._let_in)
 
     def close(self) -> None:
-        with suppress(OSError):
-            # accept(2) of the other thread ends by this, and not by close(2).
-            self._door.shutdown(socket.SHUT_RDWR)
+        # accept(2) and recv(2) of the other threads end by this, and not by close(2).
+        _shut(self._door)
+        self._threads[0].join()
+        for end in self._ends:
+            _shut(end)
+        for thread in self._threads:
+            thread.join()
         self._door.close()
 
     def expect(self, mishap: Mishap, number: int, strike: Callable[[], None]) -> None:
@@ -69,14 +75,15 @@ class Doorway:
                 client, _ = self._door.accept()
             except OSError:
                 return
-            threading.Thread(target=self._serve, args=(client,), daemon=True).start()
+            self._start(self._serve, client)
 
     def _serve(self, client: socket.socket) -> None:
         with client, socket.socket(socket.AF_UNIX) as engine:
+            self._ends += (client, engine)
             lost = threading.Event()
             try:
                 engine.connect(str(self._engine))
-                threading.Thread(target=self._hand_back, args=(engine, client, lost), daemon=True).start()
+                self._start(self._hand_back, engine, client, lost)
                 while data := client.recv(1 << 16):
                     plan = self._plan
                     if plan is not None and data.startswith(_CHANGES) and plan.reached(data):
@@ -91,6 +98,14 @@ class Doorway:
                     engine.sendall(data)
             except OSError:
                 return
+            finally:
+                # Who still waits for the engine is not told by close(2).
+                _shut(engine)
+
+    def _start(self, target: Callable[..., None], *arguments: object) -> None:
+        thread = threading.Thread(target=target, args=arguments, daemon=True)
+        self._threads.append(thread)
+        thread.start()
 
     @staticmethod
     def _hand_back(engine: socket.socket, client: socket.socket, lost: threading.Event) -> None:
@@ -99,5 +114,9 @@ class Doorway:
                 if lost.is_set():
                     break
                 client.sendall(data)
-        with suppress(OSError):
-            client.shutdown(socket.SHUT_RDWR)
+        _shut(client)
+
+
+def _shut(end: socket.socket) -> None:
+    with suppress(OSError):
+        end.shutdown(socket.SHUT_RDWR)

@@ -151,7 +151,7 @@ def docker_is_gone_when_a_new_stack_is_to_be_taken_back(engine: DockerHost) -> N
         engine.start()
         engine.wait_for_page("web", 80)
         until("Docker's part to be gone", lambda: "custom" not in engine.docker("network", "ls"), SOON)
-        assert stage.committed() == {}
+        until("it to be written down", lambda: stage.committed() == {}, SOON)
 
 
 def many_publish_to_containers(engine: DockerHost, count: int = 24, *, typed: int = 4) -> None:

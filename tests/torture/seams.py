@@ -206,15 +206,15 @@ def _not_installed(*, again: bool) -> Callable[[Place], None]:
     """iptables-restore is not where programs are. `again`: at the next time it is."""
 
     def installed(place: Place) -> None:
-        whole, path, folders = iptables.restore, os.environ["PATH"], xtables._FOLDERS  # type: ignore[attr-defined]
+        whole, path, folders = iptables.restore, os.environ["PATH"], xtables.FOLDERS  # type: ignore[attr-defined]
 
         def restore(family: int, variant: xtables.Variant, text: str) -> None:
             gone = place.reached(f"iptables-restore of {text!r}") or (place.past and not again)
-            os.environ["PATH"], xtables._FOLDERS = ("/nowhere", "/nowhere") if gone else (path, folders)
+            os.environ["PATH"], xtables.FOLDERS = ("/nowhere", ("/nowhere",)) if gone else (path, folders)
             try:
                 whole(family, variant, text)
             finally:
-                os.environ["PATH"], xtables._FOLDERS = path, folders
+                os.environ["PATH"], xtables.FOLDERS = path, folders
 
         iptables.restore = restore  # type: ignore[attr-defined]
 

@@ -60,14 +60,14 @@ def restore(family: int, variant: Variant, text: str) -> None:
     _run([program(family, variant, "restore"), "--noflush", "-w", str(LOCK_SECONDS)], text)
 
 
-def program(family: int, variant: Variant, verb: str, *, folders: Sequence[str] = FOLDERS) -> str:
-    """The path of a program: what the system has in `folders`, else what PATH has in others. Raises Missing.
+def program(family: int, variant: Variant, verb: str, *, folders: Sequence[str] | None = None) -> str:
+    """The path of a program: what the system has in `folders` (FOLDERS), else what PATH has in others. Raises Missing.
 
     Distributions that ship one kind only may have it under the plain name alone.
     """
     word = _WORDS[family]
     named = os.environ.get("PATH", os.defpath).split(os.pathsep)
-    path = os.pathsep.join([*folders, *(folder for folder in named if Path(folder).is_absolute())])
+    path = os.pathsep.join([*(FOLDERS if folders is None else folders), *(folder for folder in named if Path(folder).is_absolute())])
     for name in (f"{word}-{variant.value}-{verb}", f"{word}-{verb}"):
         if found := shutil.which(name, path=path):
             return found
