@@ -33,8 +33,11 @@ class NicLoan:
 
     @property
     def identity(self) -> tuple[str, ...]:
-        """What is borrowed: a second loan of it takes the place of the first."""
-        return ("nic", self.home.key, self.name, self.permanent_mac or self.mac)
+        """What is borrowed, and for which place: a second loan of the same takes the place of the first.
+
+        While it goes on to another place there are two: until a run is done it may be where the one says, or the other.
+        """
+        return ("nic", self.home.key, self.name, self.permanent_mac or self.mac, self.netns.key, self.new_name)
 
 
 FOLLOWS = {"net.ipv4.conf.all.accept_redirects": "net.ipv4.ip_forward"}
