@@ -33,6 +33,8 @@ class Scope:
     forward: bool = False
     """Whether others drop what is forwarded on the host."""
     sysctls: Mapping[NetnsRef, frozenset[str]] = field(default_factory=dict)
+    own_sysctls: Mapping[NetnsRef, frozenset[str]] = field(default_factory=dict)
+    """Namespace → links of it: all of their sysctls that can be set, and those for `default`."""
     born: frozenset[str] = frozenset()
     """Sysctls, as a new namespace has them."""
     tables: Mapping[NetnsRef, str] = field(default_factory=dict)

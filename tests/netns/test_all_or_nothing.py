@@ -56,6 +56,8 @@ def uplink(host: Host) -> Iterator[None]:
     host.run("ip", "address", "add", "2001:db8::7/64", "dev", "eth1", "nodad")
     host.run("ip", "route", "add", "198.51.100.0/24", "via", "192.0.2.1", "metric", "77", "proto", "static")
     host.run("ip", "-6", "route", "add", "2001:db8:9::/48", "via", "2001:db8::1", "metric", "78")
+    host.run("sysctl", "-qw", "net.ipv4.conf.eth1.rp_filter=2", "net.ipv4.neigh.eth1.gc_stale_time=77")
+    host.run("sysctl", "-qw", "net.ipv6.conf.eth1.accept_ra=0", "net.ipv6.neigh.eth1.mcast_solicit=7")
     yield
     for which in ("all", "default"):
         host.run("sysctl", "-qw", f"net.ipv6.conf.{which}.accept_dad=1")
@@ -80,6 +82,8 @@ def witness(host: Host) -> dict[str, Any]:
         seen[f"routes{family}"] = sorted(json.dumps(r, sort_keys=True) for r in host.ip(family, "route", "show", "table", "main"))
         seen[f"rules{family}"] = host.ip(family, "rule")
     seen["sysctls"] = host.run("sysctl", "net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding", "net.bridge.bridge-nf-call-iptables")
+    # grep fails where there is nothing to be read: while the NIC is away, and for what has no value yet.
+    seen["sysctls of eth1"] = host.run("sh", "-c", "grep -rs . /proc/sys/net/ipv[46]/*/eth1 || :").splitlines()
     seen["files"] = sorted(str(path) for path in Path("/etc/netns").rglob("*"))
     return seen
 

@@ -156,6 +156,19 @@ def test_a_sysctl_that_cannot_be_set_fails_its_operation(host, kernel, key, valu
     do(kernel, *delete(A))
 
 
+def test_a_sysctl_that_need_not_be_set_is_left_as_it_is_where_the_kernel_refuses_it(host, kernel):
+    do(kernel, *create(A))
+    given = {
+        "net.ipv4.conf.lo.rp_filter": "many",
+        "net.ipv4.not_there": "1",
+        "net.ipv4.conf.lo.mc_forwarding": "1",
+        "net.ipv4.ip_forward": "1",
+    }
+    do(kernel, *(SetSysctl(netns=A, key=key, value=value, optional=True, why="test") for key, value in given.items()))
+    assert host.run("sysctl", "-n", "net.ipv4.conf.lo.rp_filter", "net.ipv4.ip_forward", netns="ns-a") == "0\n1\n"
+    do(kernel, *delete(A))
+
+
 def test_what_is_gone_with_its_namespace_is_removed_already(host, kernel):
     do(
         kernel,

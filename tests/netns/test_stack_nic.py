@@ -160,6 +160,37 @@ def test_a_nic_is_configured_in_place_and_loses_only_what_it_was_given(stacks: S
     assert settled(before, macs=True, without=["ext"]) == before
 
 
+def set_on(link: str) -> set[str]:
+    """What sysctl(8) shows of it that a link which nobody has touched has not."""
+    run("ip", "link", "add", "fresh", "mtu", "1450", "type", "veth", "peer", "name", "fresh1")
+    shown = {name: run("sysctl", "-a", "-r", rf"\.{name}\.").replace(f".{name}.", ".X.").splitlines() for name in (link, "fresh")}
+    run("ip", "link", "del", "fresh")
+    return set(shown[link]) - set(shown["fresh"])
+
+
+@pytest.mark.parametrize("then", ["home", "in place", "renamed in place"])
+def test_the_sysctls_of_a_nic_are_set_again_before_it_goes_up(stacks: Stacks, then: str) -> None:
+    run("sysctl", "-qw", "net.ipv4.conf.eth1.rp_filter=2", "net.ipv4.neigh.eth1.base_reachable_time_ms=31234")
+    run(
+        "sysctl",
+        "-qw",
+        "net.ipv6.conf.eth1.accept_ra=0",
+        "net.ipv6.conf.eth1.router_solicitations=7",
+        "net.ipv6.neigh.eth1.gc_stale_time=77",
+    )
+    own, before = set_on("eth1"), at_rest()
+    assert {"net.ipv4.conf.X.rp_filter = 2", "net.ipv6.conf.X.accept_ra = 0", "net.ipv6.neigh.X.gc_stale_time = 77"} < own
+    stacks.apply(moved("eth1"))
+    assert run("sysctl", "-n", "net.ipv4.conf.wan.rp_filter", netns="box") == "0\n"
+    if then != "home":
+        name = "eth1" if then == "in place" else "lan"
+        stacks.apply(moved("eth1", name=name).replace("namespaces:\n  spare: {}\n  box: ", "host: "))
+        assert set_on(name) == own
+    stacks.destroy("lent")
+    assert set_on("eth1") == own
+    assert settled(before, macs=True, without=["ext"]) == before
+
+
 def test_a_nic_that_serves_others_is_refused(stacks: Stacks) -> None:
     run("ip", "link", "add", "br-theirs", "type", "bridge")
     run("ip", "link", "add", "eth2", "type", "veth", "peer", "name", "eth3")

@@ -180,6 +180,8 @@ def uplink(ext: str) -> Iterator[None]:
         ("ip", "address", "add", "2001:db8::7/64", "dev", "eth1", "nodad"),
         ("ip", "route", "add", "198.51.100.0/24", "via", "192.0.2.1", "metric", "77", "proto", "static"),
         ("ip", "-6", "route", "add", "2001:db8:9::/48", "via", "2001:db8::1", "metric", "78"),
+        ("sysctl", "-qw", "net.ipv4.conf.eth1.rp_filter=2", "net.ipv4.neigh.eth1.gc_stale_time=77"),
+        ("sysctl", "-qw", "net.ipv6.conf.eth1.accept_ra=0", "net.ipv6.neigh.eth1.mcast_solicit=7"),
     ):
         _run(*command)
     yield

@@ -36,9 +36,7 @@ _WANDERING = {
     *("valid_life_time", "preferred_life_time", "bridge_id", "root_id", "designated_root", "designated_bridge", "designated_port"),
     *("id", "no", "tso_max_size", "tso_max_segs", "topology_change", "topology_change_detected"),
 }
-_SYSCTLS = (
-    "/proc/sys/net/ipv4/conf /proc/sys/net/ipv6/conf /proc/sys/net/bridge /proc/sys/net/ipv4/ip_forward /proc/sys/net/ipv4/ip_default_ttl"
-)
+_SYSCTLS = "/proc/sys/net/ipv[46]/conf /proc/sys/net/ipv[46]/neigh/eth1 /proc/sys/net/bridge /proc/sys/net/ipv4/ip_forward /proc/sys/net/ipv4/ip_default_ttl"
 _END = "%%%%"
 _PARTS = ("address", "-4 route", "-6 route", "-4 rule", "-6 rule", "nft", "sysctls", "iptables", "ip6tables")
 _LOOK = f"; echo; echo {_END}; ".join(

@@ -23,13 +23,14 @@ NIC = Link(name="eth1", alias="the uplink", up=True, mtu=1400, mac="02:00:00:00:
 
 
 def a_host() -> FakeWorld:
-    """It has eth1, with an address and a route of its own."""
+    """It has eth1, with an address, a route and a sysctl of its own."""
     host = Namespace(
         ref=HOST,
         links={"lo": LO, "eth1": NIC},
         seen={"lo": Observation(index=1), "eth1": Observation(index=7, txqlen=900)},
         addresses=frozenset({Address(dev="eth1", cidr="192.0.2.7/24", broadcast="192.0.2.255", label="eth1")}),
         routes=frozenset({Route(to="198.51.100.0/24", via="192.0.2.1", dev="eth1", protocol=4, metric=5)}),
+        sysctls={"net.ipv4.conf.eth1.rp_filter": "2"},
     )
     return FakeWorld(host, loopback=lambda: replace(LO, up=False))
 

@@ -73,6 +73,7 @@ def test_a_borrowed_nic_is_written_in_this_shape() -> None:
         addrgenmode=1,
         addresses=(Address(dev="eth1", cidr="10.0.0.9/8", label="eth1:x", valid_seconds=90, flags=512),),
         routes=(Route(to="10.9.0.0/16", via="10.0.0.1", dev="eth1", metric=7, table=100, onlink=True, mtu=1300, protocol=4),),
+        sysctls={"net.ipv4.conf.eth1.rp_filter": "2"},
     )
     assert json.loads(codec.dump_loans([loan])) == [
         {
@@ -118,6 +119,7 @@ def test_a_borrowed_nic_is_written_in_this_shape() -> None:
                     "protocol": 4,
                 }
             ],
+            "sysctls": {"net.ipv4.conf.eth1.rp_filter": "2"},
         }
     ]
 

@@ -62,6 +62,8 @@ def test_all_of_it_is_read(version: int, tmp_path: Path) -> None:
                     addrgenmode=None,
                     addresses=(Address(dev="eth1", cidr="192.0.2.7/24", broadcast="192.0.2.255", label="eth1"),),
                     routes=(Route(to="198.51.100.0/24", via="192.0.2.1", dev="eth1", protocol=4, metric=5),),
+                    # Version 6 is the first that keeps a NIC's sysctls.
+                    sysctls={} if version < 6 else {"net.ipv4.conf.eth1.rp_filter": "2"},
                 ),
                 SysctlLoan(netns=HOST, key="net.ipv4.ip_forward", value="0"),
             )

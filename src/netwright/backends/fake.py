@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 
 from netwright.backends.fake_network import BORN, FakeNetwork, fail
@@ -58,7 +59,7 @@ class FakeWorld(FakeNetwork):
         """As the real one: what does not exist is absent."""
         refs = (
             scope.namespaces
-            | {*scope.sysctls, *scope.tables, *scope.policies, *scope.antispoof}
+            | {*scope.sysctls, *scope.own_sysctls, *scope.tables, *scope.policies, *scope.antispoof}
             | (frozenset({HOST}) if scope.foreign else frozenset())
         )
         if scope.every_named:
@@ -99,7 +100,10 @@ class FakeWorld(FakeNetwork):
             policies=self.tables.get((ref, scope.policies.get(ref, ""))),
             antispoof=self.tables.get((ref, scope.antispoof.get(ref, ""))),
             owner=lo.owner if lo is not None and ref.kind is NetnsKind.NAMED else None,
-            sysctls={key: value for key in scope.sysctls.get(ref, ()) if (value := self.sysctl(ref, key)) is not None},
+            sysctls={
+                **self.own_sysctls(ref, scope.own_sysctls.get(ref, frozenset())),
+                **{key: value for key in scope.sysctls.get(ref, ()) if (value := self.sysctl(ref, key)) is not None},
+            },
         )
 
     def _do(self, operation: AnyOperation) -> None:
@@ -123,8 +127,9 @@ class FakeWorld(FakeNetwork):
                 self.remove_address(ref, address)
             case AddRoute(netns=ref, route=route):
                 self.add_route(ref, route)
-            case SetSysctl(netns=ref, key=key, value=value):
-                self.set_sysctl(ref, key, value)
+            case SetSysctl(netns=ref, key=key, value=value, optional=optional):
+                with suppress(KernelError) if optional else nullcontext():
+                    self.set_sysctl(ref, key, value)
             case WriteFile(netns=ref, name=name, content=content):
                 self._folder(ref)[name] = content
             case RemoveFile(netns=ref, name=name):

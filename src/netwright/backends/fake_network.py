@@ -16,7 +16,7 @@ from netwright.model.netns import HOST, NetnsRef
 from netwright.model.operation import ChangeLink, CreateLink, CreateNetns, MoveLink
 from netwright.model.route import Address, Route
 from netwright.model.state import Namespace
-from netwright.model.sysctl import interface_of
+from netwright.model.sysctl import birth_key, interface_of, of_interface
 
 BORN = {"net.ipv4.ip_forward": "0", "net.ipv6.conf.all.forwarding": "0", "net.ipv6.conf.default.disable_ipv6": "0"}
 
@@ -109,12 +109,14 @@ class FakeNetwork:
             self._free(new.netns, new.name)
         kept = [a for a in self.netns(old.netns).addresses if stays and a.dev == old.name and family(a.cidr) == 4]
         above = self._above(old)
+        own = {of_interface(key, new.name): value for key, value in self.netns(old.netns).sysctls.items() if interface_of(key) == old.name}
         self._drop(old)
         for upper in above:
             self._put(upper.netns, replace(self.link(upper.netns, upper.name), lower=new))  # type: ignore[call-arg]
         self._put(new.netns, replace(moved, name=new.name, alias=operation.alias, up=False, master=moved.master if stays else ""), seen)
         there = self.netns(new.netns)
-        self.namespaces[new.netns] = replace(there, addresses=there.addresses | {replace(a, dev=new.name) for a in kept})
+        sysctls = {**there.sysctls, **(own if stays else {})}
+        self.namespaces[new.netns] = replace(there, addresses=there.addresses | {replace(a, dev=new.name) for a in kept}, sysctls=sysctls)
         twin = moved.twin()
         far = self.namespaces[twin.netns].links.get(twin.name) if twin is not None and twin.netns in self.namespaces else None
         if twin is not None and far is not None:
@@ -163,8 +165,13 @@ class FakeNetwork:
             return there.sysctls.get(key)
         if interface not in there.links:
             return None
-        default = key.replace(f".{interface.replace('.', '/')}.", ".default.")
-        return there.sysctls.get(key, there.sysctls.get(default, "0"))
+        return there.sysctls.get(key, there.sysctls.get(birth_key(key), "0"))
+
+    def own_sysctls(self, ref: NetnsRef, links: frozenset[str]) -> dict[str, str]:
+        """The sysctls of these links that were written, and what a new one has of them."""
+        there = self.netns(ref).sysctls
+        own = {key: value for key, value in there.items() if interface_of(key) in links}
+        return {**{birth_key(key): there.get(birth_key(key), "0") for key in own}, **own}
 
     def set_sysctl(self, ref: NetnsRef, key: str, value: str) -> None:
         there, interface = self.netns(ref), interface_of(key)

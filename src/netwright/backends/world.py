@@ -35,6 +35,8 @@ class Kernel(Executor, Protocol):
 
     def read_sysctls(self, wanted: Mapping[NetnsRef, frozenset[str]]) -> Mapping[NetnsRef, Mapping[str, str]]: ...
 
+    def read_own_sysctls(self, links: Mapping[NetnsRef, frozenset[str]]) -> Mapping[NetnsRef, Mapping[str, str]]: ...
+
     def read_born(self, keys: frozenset[str]) -> Mapping[str, str]: ...
 
 
@@ -75,8 +77,10 @@ class LiveWorld:
         namespaces = dict(self.kernel.observe(refs)) if refs else {}
         hollow = self.kernel.hollow(scope.namespaces - namespaces.keys()) if refs else frozenset()
         details: dict[NetnsRef, dict[str, object]] = {}
-        for ref, values in self.kernel.read_sysctls(scope.sysctls).items() if scope.sysctls else ():
-            details.setdefault(ref, {})["sysctls"] = values
+        own = self.kernel.read_own_sysctls(scope.own_sysctls) if scope.own_sysctls else {}
+        asked = self.kernel.read_sysctls(scope.sysctls) if scope.sysctls else {}
+        for ref in {**own, **asked}:
+            details[ref] = {"sysctls": {**own.get(ref, {}), **asked.get(ref, {})}}
         for ref, table in self.tables.observe_tables(scope.tables).items() if scope.tables else ():
             details.setdefault(ref, {})["table"] = table
         for ref, table in self.tables.observe_tables(scope.policies, counters=scope.counters).items() if scope.policies else ():

@@ -6,11 +6,13 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from netwright.model.firewall import ForeignChain
+from netwright.model.link import LinkKey
 from netwright.model.loan import FOLLOWS
 from netwright.model.names import antispoof_table_name, policy_table_name, table_name
 from netwright.model.netns import HOST, NetnsKind, NetnsRef, named
 from netwright.model.state import Desired, Namespace, State
 from netwright.model.sysctl import birth_key
+from netwright.planning.lending import leaves
 from netwright.planning.settings import BIRTH, abandoned
 from netwright.ports import Scope, World
 from netwright.resolve.advertised import advertised
@@ -109,6 +111,7 @@ def look_closer(world: World, first: State, desired: Desired) -> State:
     closer = world.observe(
         Scope(
             sysctls=sysctls,
+            own_sysctls=_leaving(desired),
             tables=tables,
             policies=dict.fromkeys(policed, policy_table_name(desired.stack)),
             antispoof={HOST: antispoof_table_name(desired.stack)},
@@ -130,6 +133,17 @@ def look_closer(world: World, first: State, desired: Desired) -> State:
                 foreign=details.foreign,
             )
     return replace(first, namespaces=namespaces, files=closer.files, born=closer.born)
+
+
+def _leaving(desired: Desired) -> dict[NetnsRef, frozenset[str]]:
+    """The NICs that are about to leave home: the kernel forgets their sysctls."""
+    found: dict[NetnsRef, frozenset[str]] = {}
+    for ref, wanted in desired.state.namespaces.items():
+        for link in wanted.links.values():
+            origin, home = link.origin(), link.belongs()
+            if origin is not None and home is not None and leaves(LinkKey(ref, link.name), origin, home):
+                found[origin.netns] = found.get(origin.netns, frozenset()) | {origin.name}
+    return found
 
 
 def _left_behind(first: State, desired: Desired) -> frozenset[str]:

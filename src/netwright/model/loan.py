@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 from netwright.model.docker import Attachment
 from netwright.model.netns import NetnsRef
@@ -30,6 +30,8 @@ class NicLoan:
     addrgenmode: int | None
     addresses: tuple[Address, ...]
     routes: tuple[Route, ...]
+    sysctls: Mapping[str, str] = field(default_factory=dict)
+    """Its own, under its name at home: those in which it was not as a new link there."""
 
     @property
     def identity(self) -> tuple[str, ...]:

@@ -140,11 +140,12 @@ class RemoveRule(Operation):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetSysctl(Operation):
-    """A kernel parameter of the namespace."""
+    """A kernel parameter of the namespace. `optional`: where the kernel refuses it, it stays as it is."""
 
     netns: NetnsRef
     key: str
     value: str
+    optional: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

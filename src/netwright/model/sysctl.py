@@ -6,6 +6,10 @@ ADVERTISEMENTS = ".accept_ra"
 """What a key ends in that says whether an interface takes router advertisements."""
 
 
+OF_INTERFACES = ("net.ipv4.conf", "net.ipv4.neigh", "net.ipv6.conf", "net.ipv6.neigh")
+"""What the sysctls of an interface stand below, each under the interface's name; and under `default` those that a new one has."""
+
+
 def interface_of(key: str) -> str | None:
     """The interface that a sysctl belongs to: `net.ipv4.conf.eth1.rp_filter` → `eth1`; None: it is the namespace's."""
     parts = key.split(".")
@@ -18,5 +22,10 @@ def birth_key(key: str) -> str:
     """The sysctl that says what `key` has when its interface, or else its namespace, is new: an interface's is the one for `default`."""
     if interface_of(key) is None:
         return key
+    return of_interface(key, "default")
+
+
+def of_interface(key: str, name: str) -> str:
+    """The sysctl of an interface as another one has it."""
     parts = key.split(".")
-    return ".".join([*parts[:3], "default", *parts[4:]])
+    return ".".join([*parts[:3], name.replace(".", "/"), *parts[4:]])

@@ -107,8 +107,8 @@ def commands_of(operation: AnyOperation, stack: str) -> list[str]:
             return [rule(netns, "add", wanted)]
         case RemoveRule(netns=netns, rule=unwanted):
             return [rule(netns, "delete", unwanted)]
-        case SetSysctl(netns=netns, key=key, value=value):
-            return [_sysctl(netns, key, value)]
+        case SetSysctl(netns=netns, key=key, value=value, optional=optional):
+            return [_sysctl(netns, key, value) + (" || true" if optional else "")]
         case ReplaceTable(netns=netns, table=table, owner=owner):
             return [here_document(inside(netns, "nft", "-f", "-"), table.replacement(owner))]
         case ChangeElements(netns=netns, table=name, remove=remove, add=add):

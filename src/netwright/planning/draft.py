@@ -40,20 +40,22 @@ class Step(IntEnum):
     """NICs that go to another borrower's place, where a new link gets the name that one of them leaves."""
     CREATE_LINKS = 14
     BORROW = 15
-    STACK_LINKS = 16
+    RESTORE = 16
+    """What a NIC that has come home had set there, before it goes up."""
+    STACK_LINKS = 17
     """Links that stand on others."""
-    DELETE_LEFT_NETNS = 17
+    DELETE_LEFT_NETNS = 18
     """Those that a NIC has just gone from, to another."""
-    CONFIGURE = 18
-    CONNECT = 19
-    NAME = 20
-    OPEN = 21
+    CONFIGURE = 19
+    CONNECT = 20
+    NAME = 21
+    OPEN = 22
     """Our tables and rules."""
-    FORGET = 22
+    FORGET = 23
     """Connections through ports that were closed or moved."""
-    FORWARD = 23
+    FORWARD = 24
     """Forwarding is turned on when the rules stand."""
-    RELEASE = 24
+    RELEASE = 25
     """Policies that are wanted no more go when all that they were about has gone."""
 
 

@@ -7,13 +7,14 @@ from dataclasses import dataclass, field, replace
 from graphlib import TopologicalSorter
 
 from netwright.model.link import Link, LinkKey, managed_fields
+from netwright.model.names import LOAN_PREFIX
 from netwright.model.netns import NetnsRef
-from netwright.model.operation import ChangeLink, CreateLink, DeleteLink, MoveLink
+from netwright.model.operation import ChangeLink, CreateLink, DeleteLink, MoveLink, SetSysctl
 from netwright.model.state import Desired, Namespace, State
-from netwright.model.sysctl import ADVERTISEMENTS, interface_of
+from netwright.model.sysctl import ADVERTISEMENTS, interface_of, of_interface
 from netwright.planning.conflicts import is_ours, moving
 from netwright.planning.draft import Draft, Step
-from netwright.planning.lending import new_loan
+from netwright.planning.lending import new_loan, passed_on
 from netwright.planning.sentence import place
 
 _BORN_WITH = frozenset({"name", "mac", "mtu", "peer"})
@@ -164,20 +165,21 @@ def _borrow(desired: Desired, observed: State, ref: NetnsRef, link: Link, draft:
     at_home = lent is not None and LinkKey(lent.home, lent.name) == key
     returning = link.borrower is None
     if lent is None and not returning:
-        draft.loans.append(new_loan(key, origin, link.belongs() or origin, source, have))
-    elif (
-        lent is not None
-        and not returning
-        and not any((x.netns, x.new_name, x.home, x.name) == (ref, link.name, lent.home, lent.name) for x in desired.nic_loans)
-    ):
-        draft.loans.append(replace(lent, netns=ref, new_name=link.name))
+        draft.loans.append(new_loan(key, origin, link.belongs() or origin, source, have, desired.sysctl_loans))
+    elif lent is not None and not returning:
+        loan = passed_on(lent, key, origin, source, desired.sysctl_loans)
+        known = any((x.netns, x.new_name, x.home, x.name) == (ref, link.name, lent.home, lent.name) for x in desired.nic_loans)
+        if not known or loan.sysctls != lent.sysctls:
+            draft.loans.append(loan)
+    restored = _restore(desired, key, origin, link, have, draft)
     if origin != key:
         move = MoveLink(
             source=origin.netns,
             name=origin.name,
             target=ref,
             new_name=link.name,
-            alias=link.alias or "",
+            # Until they are restored it is known by its mark that they are not.
+            alias=f"{LOAN_PREFIX}{desired.stack}" if restored else link.alias or "",
             address_generation=lent.addrgenmode if at_home and lent else None,
             txqlen=lent.txqlen if at_home and lent else None,
             group=lent.group if at_home and lent else None,
@@ -192,8 +194,21 @@ def _borrow(desired: Desired, observed: State, ref: NetnsRef, link: Link, draft:
             result.left.add(origin.netns)
         result.fresh.add(key)
         result.doomed.add(origin)
-        have = replace(have, up=False, master="", alias=link.alias)
+        have = replace(have, up=False, master="", alias=move.alias)
     _change(result, ref, link, have, "given back as it was" if returning else "in the file")
+
+
+def _restore(desired: Desired, key: LinkKey, origin: LinkKey, link: Link, have: Link, draft: Draft) -> bool:
+    """Its own sysctls, where it comes home, or came and a run was cut off before it had lost its mark; whether there are any."""
+    loans = [x for x in desired.nic_loans if LinkKey(x.home, x.name) == link.belongs() and x.home == key.netns]
+    cut_off = link.borrower is None and have.borrower == desired.stack and any(x.netns != x.home for x in loans)
+    if not loans or (origin.netns == key.netns and not cut_off):
+        return False
+    # The last one was written as it left.
+    for name, value in loans[-1].sysctls.items():
+        why = "given back as it was"
+        draft.add(Step.RESTORE, SetSysctl(netns=key.netns, key=of_interface(name, key.name), value=value, optional=True, why=why))
+    return bool(loans[-1].sysctls)
 
 
 def _move(moves: dict[LinkKey, MoveLink], step: Step, draft: Draft) -> None:

@@ -74,6 +74,10 @@ class NetlinkKernel:
         """Dotted keys, `/` for a dot in an interface's name. Keys and namespaces that are not there are absent. Raises KernelError."""
         return sysctls.read_all(wanted)
 
+    def read_own_sysctls(self, links: Mapping[NetnsRef, frozenset[str]]) -> dict[NetnsRef, dict[str, str]]:
+        """All of these links' that can be set, and those for `default`. Raises KernelError."""
+        return sysctls.read_own(links)
+
     def read_born(self, keys: frozenset[str]) -> dict[str, str]:
         """What a namespace has of them that is made for this question, and gone with its answer. Raises KernelError."""
         return sysctls.read_born(keys)

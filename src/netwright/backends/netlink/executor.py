@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext, suppress
 from itertools import groupby
 from typing import cast
 
@@ -131,7 +132,8 @@ class Executor:
                         enter(operation.netns)
                         there = operation.netns
                     if sysctls.has_family(operation.key) or not operation.key.endswith(ADVERTISEMENTS):
-                        sysctls.write(operation.key, operation.value)
+                        with suppress(KernelError) if operation.optional else nullcontext():
+                            sysctls.write(operation.key, operation.value)
                     finished.append(operation)
 
             failure: KernelError | None = None

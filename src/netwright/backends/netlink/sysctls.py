@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterable, Mapping
+import stat
+from collections.abc import Iterable, Iterator, Mapping
 
 from netwright.backends.netns import in_thread, unshare_network, visit
 from netwright.errors import KernelError
 from netwright.model.netns import NetnsRef
+from netwright.model.sysctl import OF_INTERFACES, of_interface
 
 _SWAP = str.maketrans("./", "/.")
+_LOOPBACK = "lo"
 _UNSET = {errno.ENOENT, errno.EIO}
 """Not in this kernel or of no such interface; and what the kernel answers for one that has no value yet."""
 
@@ -18,6 +21,18 @@ _UNSET = {errno.ENOENT, errno.EIO}
 def read_all(wanted: Mapping[NetnsRef, frozenset[str]]) -> dict[NetnsRef, dict[str, str]]:
     """The values of those that are there; a namespace that is not is absent. Tabs between values are spaces. Raises KernelError."""
     return visit(wanted, lambda netns: _read_here(wanted[netns]))
+
+
+def read_own(links: Mapping[NetnsRef, frozenset[str]]) -> dict[NetnsRef, dict[str, str]]:
+    """All that can be set of these links, and of `default`; as `read_all`. Raises KernelError."""
+
+    def read(netns: NetnsRef) -> dict[str, str]:
+        # Only the initial namespace shows what a new link's neighbours have (net/core/neighbour.c: neigh_parms_alloc): of others, the loopback's.
+        first = _read_here(_settable((_LOOPBACK,)))
+        born = {of_interface(key, "default"): value for key, value in first.items()}
+        return {**born, **_read_here(_settable(("default", *links[netns])))}
+
+    return visit(links, read)
 
 
 def read_born(keys: Iterable[str]) -> dict[str, str]:
@@ -48,6 +63,19 @@ def write(key: str, value: str) -> None:
         if code == errno.ENOENT:
             raise KernelError(code, f"there is no sysctl {key} here", hint="its interface, or a part of the kernel, is missing") from error
         raise KernelError(code, f"setting the sysctl {key} to {value!r}: {error.strerror}") from error
+
+
+def _settable(links: Iterable[str]) -> Iterator[str]:
+    for name in links:
+        for above in OF_INTERFACES:
+            key = f"{above}.{name.replace('.', '/')}"
+            try:
+                entries = list(os.scandir(_path(key)))
+            except OSError as error:
+                if error.errno in _UNSET:
+                    continue
+                raise KernelError(error.errno or 0, f"listing the sysctls {key}: {error.strerror}") from error
+            yield from (f"{key}.{entry.name}" for entry in entries if entry.stat().st_mode & stat.S_IWUSR)
 
 
 def _read_here(keys: Iterable[str]) -> dict[str, str]:

@@ -106,6 +106,7 @@ def _nic(loan: NicLoan) -> dict[str, Any]:
         "addrgenmode": loan.addrgenmode,
         "addresses": [_address(address) for address in loan.addresses],
         "routes": [_route(route) for route in loan.routes],
+        "sysctls": dict(loan.sysctls),
     }
 
 
@@ -126,6 +127,7 @@ def _load_nic(data: Mapping[str, Any]) -> NicLoan:
         addrgenmode=data["addrgenmode"],
         addresses=tuple(_load_address(address) for address in data["addresses"]),
         routes=tuple(_load_route(route) for route in data["routes"]),
+        sysctls=data["sysctls"],
     )
 
 
