@@ -191,6 +191,21 @@ def test_the_sysctls_of_a_nic_are_set_again_before_it_goes_up(stacks: Stacks, th
     assert settled(before, macs=True, without=["ext"]) == before
 
 
+def test_a_nic_whose_addresses_come_from_a_secret_of_its_own_comes_home_with_it(stacks: Stacks) -> None:
+    run("ip", "link", "set", "eth1", "down")
+    run("sysctl", "-qw", "net.ipv6.conf.eth1.stable_secret=2001:db8::5e:c7e7")
+    run("ip", "link", "set", "eth1", "up")
+    run("ip", "address", "add", "fd09::1/48", "dev", "eth1", "nodad")
+    before = at_rest()
+    stacks.apply(moved("eth1"))
+    assert not any("c7e7" in sentence for sentence in said(stacks.destroy("lent")))
+    assert run("sysctl", "-n", "net.ipv6.conf.eth1.stable_secret", "net.ipv6.conf.eth1.addr_gen_mode").split() == [
+        "2001:0db8:0000:0000:0000:0000:005e:c7e7",
+        "2",
+    ]
+    assert settled(before, macs=True, without=["ext"]) == before
+
+
 def test_a_nic_that_serves_others_is_refused(stacks: Stacks) -> None:
     run("ip", "link", "add", "br-theirs", "type", "bridge")
     run("ip", "link", "add", "eth2", "type", "veth", "peer", "name", "eth3")

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from netwright.model.link import Link, LinkKey, Observation
+import pytest
+
+from netwright.model.link import ADDRGENMODE_STABLE_PRIVACY, Link, LinkKey, Observation
 from netwright.model.loan import NicLoan, SysctlLoan
 from netwright.model.netns import HOST, named
 from netwright.model.state import Namespace
-from netwright.planning.lending import new_loan, passed_on
+from netwright.planning.lending import address_generation, new_loan, passed_on
 
 AT_HOME = LinkKey(HOST, "eth1.7")
 AWAY = LinkKey(named("gate"), "wan")
@@ -41,6 +43,15 @@ def lent(there: Namespace, *sysctl_loans: SysctlLoan, to: LinkKey = AWAY, origin
 
 def test_those_are_written_down_in_which_it_is_not_as_a_new_link() -> None:
     assert lent(host()).sysctls == {"net.ipv4.conf.eth1/7.rp_filter": "2", "net.ipv6.neigh.eth1/7.gc_stale_time": "77"}
+
+
+def test_its_secret_is_where_its_addresses_come_from_it() -> None:
+    assert lent(host(mode=ADDRGENMODE_STABLE_PRIVACY)).sysctls["net.ipv6.conf.eth1/7.stable_secret"] == "2001:db8::7"
+
+
+@pytest.mark.parametrize(("mode", "sent"), [(None, None), (1, 1), (3, 3), (ADDRGENMODE_STABLE_PRIVACY, None)])
+def test_stable_privacy_is_not_asked_for_before_there_is_a_secret(mode: int | None, sent: int | None) -> None:
+    assert address_generation(replace(lent(host()), addrgenmode=mode)) == sent
 
 
 def test_nothing_is_written_down_of_one_that_stays() -> None:

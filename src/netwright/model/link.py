@@ -155,6 +155,7 @@ def managed_fields(cls: type[Link]) -> tuple[str, ...]:
 
 ADDRGENMODE_EUI64 = 0
 ADDRGENMODE_NONE = 1
+ADDRGENMODE_STABLE_PRIVACY = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

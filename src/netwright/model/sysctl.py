@@ -6,6 +6,8 @@ ADVERTISEMENTS = ".accept_ra"
 """What a key ends in that says whether an interface takes router advertisements."""
 
 
+SECRET = ".stable_secret"  # noqa: S105 - a name
+"""What a key ends in whose value only root reads. To set it sets how addresses are generated (net/ipv6/addrconf.c: addrconf_sysctl_stable_secret)."""
 OF_INTERFACES = ("net.ipv4.conf", "net.ipv4.neigh", "net.ipv6.conf", "net.ipv6.neigh")
 """What the sysctls of an interface stand below, each under the interface's name; and under `default` those that a new one has."""
 

@@ -6,13 +6,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from netwright.model.address import link_local
-from netwright.model.link import ADDRGENMODE_EUI64, ADDRGENMODE_NONE, Link, LinkKey, Observation
+from netwright.model.link import ADDRGENMODE_EUI64, ADDRGENMODE_NONE, ADDRGENMODE_STABLE_PRIVACY, Link, LinkKey, Observation
 from netwright.model.loan import NicLoan, SysctlLoan
 from netwright.model.route import KERNEL_PROTOCOLS, Address
 from netwright.model.state import Namespace
-from netwright.model.sysctl import birth_key, interface_of, of_interface
+from netwright.model.sysctl import SECRET, birth_key, interface_of, of_interface
 
-_WITH_THE_LINK = (".addr_gen_mode", ".mtu", ".stable_secret")
+_WITH_THE_LINK = (".addr_gen_mode", ".mtu")
 """What comes back by rtnetlink; net.ipv6's MTU is the link's again each time that goes up (net/ipv6/addrconf.c: addrconf_notify)."""
 
 
@@ -68,13 +68,19 @@ def passed_on(loan: NicLoan, key: LinkKey, origin: LinkKey, source: Namespace, l
     return replace(loan, netns=key.netns, new_name=key.name, sysctls=sysctls)
 
 
+def address_generation(loan: NicLoan) -> int | None:
+    """What is set as it comes home. Stable privacy is refused without a secret, and comes with one: its own, or the namespace's."""
+    return loan.addrgenmode if loan.addrgenmode != ADDRGENMODE_STABLE_PRIVACY else None
+
+
 def _own_sysctls(origin: LinkKey, home: LinkKey, source: Namespace, lent: Iterable[SysctlLoan]) -> dict[str, str]:
     """Those of the NIC that are not as a new link's. Of one that the stack has set it is what it was before."""
     before = {loan.key: loan.value for loan in lent if loan.netns == source.ref}
+    stable = source.seen[origin.name].addrgenmode == ADDRGENMODE_STABLE_PRIVACY
     values = {
         key: before.get(key, value)
         for key, value in sorted(source.sysctls.items())
-        if interface_of(key) == origin.name and not key.endswith(_WITH_THE_LINK)
+        if interface_of(key) == origin.name and not key.endswith(_WITH_THE_LINK) and (stable or not key.endswith(SECRET))
     }
     return {of_interface(key, home.name): value for key, value in values.items() if value != source.sysctls.get(birth_key(key))}
 

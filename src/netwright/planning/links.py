@@ -14,7 +14,7 @@ from netwright.model.state import Desired, Namespace, State
 from netwright.model.sysctl import ADVERTISEMENTS, interface_of, of_interface
 from netwright.planning.conflicts import is_ours, moving
 from netwright.planning.draft import Draft, Step
-from netwright.planning.lending import new_loan, passed_on
+from netwright.planning.lending import address_generation, new_loan, passed_on
 from netwright.planning.sentence import place
 
 _BORN_WITH = frozenset({"name", "mac", "mtu", "peer"})
@@ -180,7 +180,7 @@ def _borrow(desired: Desired, observed: State, ref: NetnsRef, link: Link, draft:
             new_name=link.name,
             # Until they are restored it is known by its mark that they are not.
             alias=f"{LOAN_PREFIX}{desired.stack}" if restored else link.alias or "",
-            address_generation=lent.addrgenmode if at_home and lent else None,
+            address_generation=address_generation(lent) if at_home and lent else None,
             txqlen=lent.txqlen if at_home and lent else None,
             group=lent.group if at_home and lent else None,
             why="borrowed until the stack is destroyed" if not returning else "given back as it was",

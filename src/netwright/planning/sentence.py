@@ -40,6 +40,7 @@ from netwright.model.operation import (
     WriteFile,
 )
 from netwright.model.route import MAIN_TABLE, Address, Route, Rule
+from netwright.model.sysctl import SECRET
 
 
 def sentence(operation: AnyOperation) -> str:
@@ -70,7 +71,7 @@ def sentence(operation: AnyOperation) -> str:
         case RemoveRule(netns=netns, rule=rule):
             return f"remove {_rule(rule)} {_in(netns)}"
         case SetSysctl(netns=netns, key=key, value=value):
-            return f"set {key} to {value} {_in(netns)}"
+            return f"set {key} to {value if not key.endswith(SECRET) else 'what it was'} {_in(netns)}"
         case ReplaceTable(netns=netns, table=table):
             published = len(table.published)
             ports = f" ({published} published port{'s' * (published != 1)})" if published else ""
