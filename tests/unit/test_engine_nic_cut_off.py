@@ -34,7 +34,7 @@ def go(engine: Engine, place: str | None) -> None:
 
 
 @pytest.mark.parametrize("first", PLACES)
-@pytest.mark.parametrize("to", PLACES)
+@pytest.mark.parametrize("to", [*PLACES, None])
 @pytest.mark.parametrize("then", [Engine.recover, lambda engine: engine.destroy("edge")], ids=["recovered", "destroyed"])
 def test_the_nic_is_back_with_all_that_it_had(first: str, to: str | None, then: Callable[[Engine], object], tmp_path: Path) -> None:
     at, over = 0, False

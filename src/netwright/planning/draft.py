@@ -47,15 +47,17 @@ class Step(IntEnum):
     DELETE_LEFT_NETNS = 18
     """Those that a NIC has just gone from, to another."""
     CONFIGURE = 19
-    CONNECT = 20
-    NAME = 21
-    OPEN = 22
+    UNMARK = 20
+    """NICs that are given back where they are lose the mark when nothing of ours is on them: without it, that would be somebody else's."""
+    CONNECT = 21
+    NAME = 22
+    OPEN = 23
     """Our tables and rules."""
-    FORGET = 23
+    FORGET = 24
     """Connections through ports that were closed or moved."""
-    FORWARD = 24
+    FORWARD = 25
     """Forwarding is turned on when the rules stand."""
-    RELEASE = 25
+    RELEASE = 26
     """Policies that are wanted no more go when all that they were about has gone."""
 
 

@@ -172,6 +172,7 @@ def _borrow(desired: Desired, observed: State, ref: NetnsRef, link: Link, draft:
         if not known or loan.sysctls != lent.sysctls:
             draft.loans.append(loan)
     restored = _restore(desired, key, origin, link, have, draft)
+    stays = returning and origin.netns == ref
     if origin != key:
         move = MoveLink(
             source=origin.netns,
@@ -179,7 +180,7 @@ def _borrow(desired: Desired, observed: State, ref: NetnsRef, link: Link, draft:
             target=ref,
             new_name=link.name,
             # Until they are restored it is known by its mark that they are not.
-            alias=f"{LOAN_PREFIX}{desired.stack}" if restored else link.alias or "",
+            alias=f"{LOAN_PREFIX}{desired.stack}" if restored or stays else link.alias or "",
             address_generation=address_generation(lent) if at_home and lent else None,
             txqlen=lent.txqlen if at_home and lent else None,
             group=lent.group if at_home and lent else None,
@@ -195,6 +196,10 @@ def _borrow(desired: Desired, observed: State, ref: NetnsRef, link: Link, draft:
         result.fresh.add(key)
         result.doomed.add(origin)
         have = replace(have, up=False, master="", alias=move.alias)
+    if stays and have.alias != link.alias:
+        fields = frozenset({"alias"})
+        draft.add(Step.UNMARK, ChangeLink(netns=ref, link=link, fields=fields, before=have, why=_why(fields, "")))
+        have = replace(have, alias=link.alias)
     _change(result, ref, link, have, "given back as it was" if returning else "in the file")
 
 

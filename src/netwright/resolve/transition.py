@@ -47,7 +47,7 @@ def transition(
     gone: dict[str, None] = {}
     for loan in facts.nic_loans:
         if loan.home in earlier:
-            earlier[loan.home] = _less_addresses(earlier[loan.home], loan)
+            earlier[loan.home] = _less_addresses(_under_both_names(earlier[loan.home], loan), loan)
         if not _borrowed(loan, target):
             back = give_back(loan, target.stack, facts)
             home = namespaces.get(loan.home, Namespace(ref=loan.home))
@@ -153,6 +153,14 @@ def _shared(others: Mapping[str, Desired]) -> dict[NetnsRef, Namespace]:
 
 def _less(namespace: Namespace, theirs: Namespace) -> Namespace:
     return replace(namespace, routes=namespace.routes - theirs.routes, rules=namespace.rules - theirs.rules)
+
+
+def _under_both_names(namespace: Namespace, loan: NicLoan) -> Namespace:
+    """A NIC that is renamed takes its addresses with it: a run may be cut off after that."""
+    if loan.netns != loan.home or loan.new_name == loan.name:
+        return namespace
+    renamed = {replace(address, dev=loan.name) for address in namespace.addresses if address.dev == loan.new_name}
+    return replace(namespace, addresses=namespace.addresses | renamed)
 
 
 def _less_addresses(namespace: Namespace, loan: NicLoan) -> Namespace:
