@@ -205,6 +205,22 @@ def test_an_apply_after_kill_9_recovers_first(host: Host, uplink: None, program:
     assert settled(host, before) == before
 
 
+def test_an_edit_that_is_killed_before_it_sends_a_nic_elsewhere_loses_nothing_of_it(
+    host: Host, uplink: None, program: Program, tmp_path: Path
+) -> None:
+    text = "version: 1\nname: article\nnamespaces: {one: {interfaces: {wan: {nic: eth1, addresses: [10.0.0.1/8], mtu: 1300}}}}\n"
+    file = tmp_path / "article.yaml"
+    file.write_text(text.replace("one:", "two:"))
+    before = witness(host)
+    with netwright.open_engine(state_folder=str(tmp_path / "state")) as real:
+        real.apply(netwright.parse(text, "article.yaml"))
+    killed(program, file, 1)
+    with netwright.open_engine(state_folder=str(tmp_path / "state")) as real:
+        assert real.recover() == ("article",)
+        real.destroy("article")
+    assert settled(host, before) == before
+
+
 def test_a_nic_whose_namespace_died_is_found_on_the_host_and_given_back(host: Host, uplink: None, tmp_path: Path) -> None:
     before = witness(host)
     with netwright.open_engine(state_folder=str(tmp_path / "state")) as real:

@@ -170,7 +170,7 @@ def set_on(link: str) -> set[str]:
 
 @pytest.mark.parametrize("then", ["home", "in place", "renamed in place"])
 def test_the_sysctls_of_a_nic_are_set_again_before_it_goes_up(stacks: Stacks, then: str) -> None:
-    run("sysctl", "-qw", "net.ipv4.conf.eth1.rp_filter=2", "net.ipv4.neigh.eth1.base_reachable_time_ms=31234")
+    run("sysctl", "-qw", "net.ipv4.conf.eth1.rp_filter=2", "net.ipv4.neigh.eth1.delay_first_probe_time=9")
     run(
         "sysctl",
         "-qw",
@@ -186,7 +186,8 @@ def test_the_sysctls_of_a_nic_are_set_again_before_it_goes_up(stacks: Stacks, th
         name = "eth1" if then == "in place" else "lan"
         stacks.apply(moved("eth1", name=name).replace("namespaces:\n  spare: {}\n  box: ", "host: "))
         assert set_on(name) == own
-    stacks.destroy("lent")
+    restored = [sentence.split()[1] for sentence in said(stacks.destroy("lent")) if sentence.startswith("set net.")]
+    assert restored == (sorted(line.partition(" ")[0].replace(".X.", ".eth1.") for line in own) if then == "home" else [])
     assert set_on("eth1") == own
     assert settled(before, macs=True, without=["ext"]) == before
 

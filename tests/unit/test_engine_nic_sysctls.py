@@ -54,6 +54,17 @@ def test_what_the_stack_has_set_in_place_is_not_what_it_was(tmp_path: Path) -> N
     assert visible(world) == before
 
 
+def test_what_somebody_has_set_since_it_came_to_be_used_at_home_stays(tmp_path: Path) -> None:
+    world = a_host()
+    with an_engine(world, tmp_path) as engine:
+        engine.apply(parse(AWAY, "edge.yaml"))
+        engine.apply(parse(IN_PLACE, "edge.yaml"))
+        assert own_sysctls(world) == {RP_FILTER: "2"}
+        world.set_sysctl(HOST, RP_FILTER, "1")
+        engine.destroy("edge")
+    assert own_sysctls(world) == {RP_FILTER: "1"}
+
+
 @pytest.mark.parametrize("again", [False, True], ids=["destroyed at once", "applied again"])
 def test_what_somebody_has_set_since_a_reboot_stays(again: bool, tmp_path: Path) -> None:
     with an_engine(a_host(), tmp_path) as engine:
