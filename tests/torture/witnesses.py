@@ -114,8 +114,9 @@ def _namespace(path: str, given: Collection[str] = ()) -> dict[str, Any]:
         "sysctls": dict(
             line.removeprefix("/proc/sys/net/").partition(":")[::2]
             for line in told["sysctls"].splitlines()
-            # Docker's veths come with names of their own; what the kernel makes up for each interface is no setting.
-            if not re.search(r"/veth[0-9a-f]{7}/|stable_secret", line)
+            # Docker's veths come with names of their own, and which of its ends in a container is eth1 changes; what the kernel makes up for
+            # each interface is no setting.
+            if not re.search(r"/veth[0-9a-f]{7}/|/neigh/with |stable_secret", line)
         ),
         "iptables": _rules(told["iptables"]),
         "ip6tables": _rules(told["ip6tables"]),
