@@ -50,12 +50,11 @@ def main() -> int:
         for figure in section.run(effort):
             figures.append(figure)
             print(row(figure), flush=True)
-    broken = details(figures)
-    if broken:
-        print(f"\n{broken}")
+            if figure.broken:
+                print(details(figure), flush=True)
     tried = sum(figure.tried for figure in figures)
     print(f"\n{tried} tried, {sum(len(figure.broken) for figure in figures)} did not hold, {time.monotonic() - began:.0f} s")
-    return 1 if broken else 0
+    return 1 if any(figure.broken for figure in figures) else 0
 
 
 if __name__ == "__main__":

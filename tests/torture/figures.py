@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 
@@ -36,6 +35,6 @@ def row(figure: Figure) -> str:
     return f"{figure.what:<64} {figure.tried:>6} tried {held:>6} held {figure.seconds:>7.1f} s{verdict}{note}"
 
 
-def details(figures: Iterable[Figure]) -> str:
-    """What did not hold, a paragraph each; empty where all did."""
-    return "\n".join(f"{figure.what}: {sentence}" for figure in figures for sentence in figure.broken)
+def details(figure: Figure) -> str:
+    """What did not hold, a line each."""
+    return "\n".join(f"    {sentence}" for sentence in figure.broken)
