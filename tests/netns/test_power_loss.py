@@ -29,7 +29,7 @@ def test_after_a_power_loss_a_stack_is_as_before_the_command_or_as_after_it(plac
     remembered = []
     for scene in power_scenes.life(place / "life"):
         figure, found = replayed(scene, PART, place / "look")
-        assert details([figure]) == ""
+        assert details(figure) == ""
         assert figure.tried > 50
         remembered.append((scene, found.seen))
     # One host for each command, and each kind of host in its turn: the torture has all of them.
@@ -37,13 +37,13 @@ def test_after_a_power_loss_a_stack_is_as_before_the_command_or_as_after_it(plac
         words = list(seen)[(number + 1) % len(seen)]
         setup = list(power_boot.SETUPS)[number % len(power_boot.SETUPS)]
         boots = power_boot.boots(scene, {words: seen[words]}, [setup])[number % 2 :: 2]
-        assert details([power_boot.figure(boots, place / "boot")]) == ""
+        assert details(power_boot.figure(boots, place / "boot")) == ""
 
 
 def test_after_a_power_loss_the_other_memories_are_whole(place: Path) -> None:
     for scene in (*power_scenes.others(place / "others"), *power_scenes.upgrades(place / "upgrades")):
         figure, _ = replayed(scene, PART, place / "look")
-        assert details([figure]) == ""
+        assert details(figure) == ""
         assert figure.tried > 5
 
 
