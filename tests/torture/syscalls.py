@@ -75,7 +75,11 @@ class Injected:
         self._call = call
         self.words = f"{call.names}: {call.outcome.partition('=')[2]}"
         self.ends = frozenset(
-            {0, -signal.SIGKILL} if "KILL" in call.outcome else {0, 130, -signal.SIGTERM} if "signal" in call.outcome else {0, 1}
+            {0, -signal.SIGKILL}
+            if "KILL" in call.outcome
+            else {0, 130, -signal.SIGTERM}
+            if "signal" in call.outcome
+            else {0, 1, -signal.SIGABRT}
         )
 
     def run(self, bench: Bench, number: int, *words: str) -> Ended:
