@@ -10,7 +10,7 @@ from pathlib import Path
 
 from torture.witnesses import Docker
 
-SMALL_DISK = "1m"
+SMALL_DISK = "32m"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
